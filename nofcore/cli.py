@@ -1,0 +1,185 @@
+"""The command line.
+
+Exit codes: 0 done; 1 ran, but a page failed or `check` found problems; 2 bad usage or unusable
+input, with one line on standard error and nothing overwritten.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from nofcore import __version__
+from nofcore.errors import InputError, one_line
+
+# Modules that import pandas or start notebooks are imported by the commands that need them, so that
+# help and usage errors answer at once.
+
+
+class Parser(argparse.ArgumentParser):
+    """Usage errors in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"nofcore: error: {one_line(message)} (see {self.prog} --help)\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code."""
+    # Names that the terminal cannot show are escaped rather than an error.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    options = _parser().parse_args(arguments)
+    try:
+        code = options.run(options)
+        sys.stdout.flush()
+        return code
+    except InputError as error:
+        print(f"nofcore: error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # The reader, such as `head`, has gone. Python flushes once more at exit: into nothing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        print("nofcore: interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="python -m nofcore", description="Rebuild and test the NHS league tables of trusts in England."
+    )
+    parser.add_argument("--version", action="version", version=f"nofcore {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    table = _command(commands, "table", "write the rebuilt league tables as CSV", _table)
+    _source_options(table)
+    table.add_argument("--trust-type", default="all", metavar="SLUG", help="such as acute; default: all")
+    table.add_argument(
+        "--from", dest="start", choices=("scores", "values"), default="scores",
+        help="start from the published metric scores (default), or recompute the scores from the values",
+    )  # fmt: skip
+    table.add_argument("--out", required=True, type=Path, metavar="FILE.csv")
+
+    scores = _command(commands, "scores", "write the metric scores recomputed from the values as CSV", _scores)
+    _source_options(scores)
+    scores.add_argument("--out", required=True, type=Path, metavar="FILE.csv")
+
+    report = _command(commands, "report", "make HTML pages and their index", _report)
+    report.add_argument("names", nargs="*", metavar="NAME", help="pages to make, such as league_table; default: all")
+    _source_options(report)
+    report.add_argument("--trust-type", default="all", metavar="SLUG", help="such as acute; default: all")
+    report.add_argument("--workers", type=_positive, default=2, metavar="N", help="processes; default: 2")
+    report.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="default: reports")
+
+    check = _command(commands, "check", "list everything that is wrong with files, folders or a framework file", _check)
+    check.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    check.add_argument("--json", action="store_true", help="print the result as JSON")
+    return parser
+
+
+def _command(commands, name: str, text: str, run) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    command.set_defaults(run=run)
+    return command
+
+
+def _source_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--quarter", metavar="Q", help='such as "Q1 2025/26"; default: the latest with all metric rows'
+    )
+    command.add_argument(
+        "--data", type=Path, metavar="DIR", help="folder of NHS England's CSV files; default: embedded data"
+    )
+    command.add_argument("--framework", type=Path, metavar="FILE", help="rules of your own; default: those of the year")
+
+
+def _positive(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return number
+
+
+def _load(options):
+    """(release, framework) for the options; a framework of another year than the quarter is refused."""
+    from nofcore import framework, release
+
+    own = framework.load(options.framework) if options.framework else None
+    archive = release.read(options.data, own)
+    figures = archive.release(archive.latest(own) if options.quarter is None else options.quarter)
+    if own and own.year != framework.year_of(figures.quarter):
+        raise InputError(
+            f"{options.framework}: key year: the rules are of {own.year}, the quarter is {figures.quarter}; "
+            "choose a quarter of that year, or set year in the file"
+        )
+    return figures, release.framework_for(figures.quarter, own)
+
+
+def _tell(notes: Sequence[str]) -> None:
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+
+
+def _table(options) -> int:
+    from nofcore import league, output, release
+
+    figures, framework = _load(options)
+    wanted = None if options.trust_type == "all" else release.trust_type_of(options.trust_type, figures.trust_types)
+    rebuilt = league.build(figures, framework, options.start)
+    table = rebuilt.table(wanted)
+    output.write_csv(table, options.out)
+    _tell((*figures.notes, *rebuilt.notes))
+    print(f"{options.out}: {len(table)} trusts, {figures.quarter}")
+    return 0
+
+
+def _scores(options) -> int:
+    from nofcore import output, release, scoring
+
+    figures, framework = _load(options)
+    if framework is None:
+        raise InputError(release.no_rules(figures.quarter))
+    scores = scoring.scores_from_values(figures, framework)
+    scores.insert(0, "quarter", figures.quarter)
+    columns = ["quarter", "trust_code", "metric_id", "value", "score", "published_score", "tied"]
+    output.write_csv(scores[columns], options.out)
+    _tell(figures.notes)
+    print(f"{options.out}: {len(scores)} scores recomputed from values, {figures.quarter}")
+    return 0
+
+
+def _report(options) -> int:
+    from nofcore.report import plan
+
+    figures, _ = _load(options)
+    request = plan.Request(
+        tuple(options.names), figures, options.trust_type, options.data, options.framework, options.out, options.workers
+    )
+    outcomes = plan.run(request)
+    for outcome in outcomes:
+        state = f"{outcome.seconds:5.1f} s" if outcome.ok else f"FAILED: {outcome.error}"
+        print(f"{outcome.page.slug}: {state}")
+    failed = [outcome for outcome in outcomes if not outcome.ok]
+    print(f"{options.out / 'index.html'}: {len(outcomes) - len(failed)} pages, {len(failed)} failed")
+    return 1 if failed else 0
+
+
+def _check(options) -> int:
+    from nofcore import check
+
+    found = [check.check(path) for path in options.paths]
+    if options.json:
+        print(json.dumps([one.as_dict() for one in found], indent=2))
+    else:
+        print("\n".join(str(one) for one in found))
+    return 1 if any(one.problems for one in found) else 0

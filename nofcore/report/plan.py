@@ -1,0 +1,92 @@
+"""Which pages a report holds: notebooks and their parameters, from what a user asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from nofcore import release
+from nofcore import framework as rules
+from nofcore.errors import InputError
+from nofcore.release import Release
+from nofcore.report.page import Outcome, Page
+from nofcore.report.provenance import collect
+from nofcore.report.runner import make_pages
+from nofcore.wording import plural
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asks for. ``names``: pages, () for all; ``trust_type``: a short name or "all";
+    ``data`` and ``framework``: paths, None for the embedded data and the kit's own rules."""
+
+    names: tuple[str, ...]
+    figures: Release
+    trust_type: str
+    data: Path | None
+    framework: Path | None
+    out: Path
+    workers: int
+
+
+def run(request: Request) -> list[Outcome]:
+    """Make the pages asked for. InputError for an unknown page or trust type, before anything is made."""
+    pages = [page for name in names(request) for page in PAGES[name](request)]
+    return make_pages(pages, request.out, provenance(request), request.workers)
+
+
+def names(request: Request) -> tuple[str, ...]:
+    """The names of the pages to make; all that there are if none is asked for."""
+    unknown = [name for name in request.names if name not in PAGES]
+    if unknown:
+        raise InputError(f"no page {unknown[0]!r}; the pages are {', '.join(sorted(PAGES))}")
+    return request.names or tuple(PAGES)
+
+
+def provenance(request: Request) -> dict:
+    """Data, rules and software behind the pages; see `nofcore.report.provenance.collect`."""
+    quarter = request.figures.quarter
+    own = request.framework or rules.shipped().get(rules.year_of(quarter))
+    inputs = [{"name": name, "sha256": sha256} for name, sha256 in request.figures.inputs]
+    return collect(framework=own) | {"inputs": inputs}
+
+
+def _trust_types(request: Request) -> list[str]:
+    known = request.figures.trust_types
+    if request.trust_type == "all":
+        return list(known)
+    return [release.trust_type_of(request.trust_type, known)]
+
+
+def _league_tables(request: Request) -> list[Page]:
+    quarter = request.figures.quarter
+    return [
+        _page(
+            request,
+            "01_league_table",
+            f"league-table-{release.slug(trust_type)}",
+            f"The league table of {plural(trust_type)}, {quarter}, rebuilt",
+            trust_type=release.slug(trust_type),
+        )
+        for trust_type in _trust_types(request)
+    ]
+
+
+def _page(request: Request, notebook: str, name: str, title: str, **parameters) -> Page:
+    quarter = request.figures.quarter
+    source = {"data": request.data, "framework": request.framework}
+    paths = {key: str(path.resolve()) if path else None for key, path in source.items()}
+    return Page(
+        slug=f"{name}-{release.slug(quarter)}",
+        notebook=NOTEBOOKS / f"{notebook}.ipynb",
+        title=title,
+        group=quarter,
+        parameters={"quarter": quarter, **parameters, **paths},
+    )
+
+
+PAGES: dict[str, Callable[[Request], list[Page]]] = {"league_table": _league_tables}
+"""Pages by the name that the command line takes, in the order in which they are made."""

@@ -1,0 +1,146 @@
+"""What every release must satisfy, wherever it came from: pandera schemas, all problems at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+import pandas as pd
+import pandera.pandas as pa
+
+from nofcore.errors import Problem
+from nofcore.framework import Framework, newest, year_of
+from nofcore.merge import FrameworkOf
+from nofcore.official import slug
+
+_CODE = pa.Check.str_matches(r"^[A-Z0-9]{2,10}$", error="is not an organisation code; correct it, such as 'RJ1'")
+_FILLED = pa.Check.str_length(min_value=1, error="is blank; fill it in")
+_RANK = pa.Check(
+    lambda rank: (rank >= 1) & (rank % 1 == 0),
+    error="is not a rank; correct it, a rank is a whole number from 1",
+    ignore_na=True,
+)
+
+
+def _within(low: float, high: float) -> pa.Check:
+    return pa.Check.in_range(low, high, error=f"is outside {low:g} to {high:g}; correct it")
+
+
+def _whole(low: int, high: int) -> pa.Check:
+    return pa.Check.isin(range(low, high + 1), error=f"is none of {low} to {high}; correct it")
+
+
+def _schema(unique: list[str] | None = None, **checks: pa.Check) -> pa.DataFrameSchema:
+    columns = {name: pa.Column(checks=check, nullable=True, coerce=False) for name, check in checks.items()}
+    return pa.DataFrameSchema(columns, unique=unique, report_duplicates="exclude_first")
+
+
+_OBSERVATIONS = _schema(["quarter", "trust_code", "metric_id"], trust_code=_CODE, metric_id=_FILLED, rank=_RANK)
+_TRUSTS = _schema(["quarter", "trust_code"], trust_code=_CODE, trust_name=_FILLED, trust_type=_FILLED)
+
+
+def problems(
+    observations: pd.DataFrame,
+    trusts: pd.DataFrame,
+    tables: pd.DataFrame,
+    framework_of: FrameworkOf,
+    shown: Mapping[str, str] | None = None,
+) -> list[Problem]:
+    """Everything that is wrong with a set of tidy tables (each with columns file and row).
+
+    ``tables``: rows of league tables; ``framework_of``: the rules by which a quarter was published;
+    ``shown``: what a column is called in the files, where that is not its tidy name.
+    """
+    found = [
+        *_failures(_TRUSTS, trusts),
+        *_failures(_OBSERVATIONS, observations),
+        *_unknown_trusts(observations, trusts),
+        *_unknown_trusts(tables, trusts),
+    ]
+    for quarter in {year_of(quarter): quarter for quarter in trusts["quarter"].unique()}.values():
+        framework = framework_of(quarter)
+        found += _of_year(observations, tables, year_of(quarter), framework)
+        found += _two_spellings(trusts[trusts["quarter"].map(year_of) == year_of(quarter)], framework)
+    names = shown or {}
+    found = {replace(problem, column=names.get(problem.column, problem.column)) for problem in found}
+    return sorted(found, key=lambda problem: (problem.file, problem.row or 0, problem.column or "", problem.message))
+
+
+def _of_year(observations, tables, year: str, framework: Framework | None) -> Iterator[Problem]:
+    """What is wrong with the figures of a year. Of a year without rules only its league tables can be judged,
+    by the newest rules there are: the scale and the number of segments have not changed so far."""
+    yield from _failures(_league_schema(framework or newest()), tables[tables["quarter"].map(year_of) == year])
+    rows = observations[observations["quarter"].map(year_of) == year]
+    for ids, check in _value_checks(framework) if framework else ():
+        yield from _failures(_schema(value=check), rows[rows["metric_id"].isin(ids)])
+
+
+def _two_spellings(trusts: pd.DataFrame, framework: Framework | None) -> Iterator[Problem]:
+    """Trust types that differ only in letters' case or the like: their trusts would fall into two pools."""
+    names = {slug(name): name for name in framework.trust_types} if framework else {}
+    for place in trusts.drop_duplicates("trust_type")[["file", "row", "trust_type"]].itertuples(index=False):
+        known = names.setdefault(slug(place.trust_type), place.trust_type)
+        if known != place.trust_type:
+            message = f"{place.trust_type!r} is another spelling of {known!r}; write it so"
+            yield Problem(place.file, int(place.row), "trust_type", message)
+
+
+def _value_checks(framework: Framework) -> list[tuple[Iterable[str], pa.Check]]:
+    """(metric identifiers, what their values must satisfy) for the scores and results of a year."""
+    scale, ids = framework.scale, framework.identifiers
+    scores = {*framework.score_ids, *(domain.score for domain in framework.domain), ids.average}
+    segments = {*(domain.segment for domain in framework.domain), ids.segment, ids.unadjusted_segment}
+    return [
+        (scores, _within(scale.best, scale.worst)),
+        (segments, _whole(1, framework.segment_count)),
+        ({ids.override_flag}, _whole(0, 1)),
+    ]
+
+
+def _league_schema(framework: Framework) -> pa.DataFrameSchema:
+    score = _within(framework.scale.best, framework.scale.worst)
+    segment = _whole(1, framework.segment_count)
+    return _schema(
+        ["quarter", "trust_code"],
+        average_score=score,
+        segment=segment,
+        unadjusted_segment=segment,
+        in_deficit=_whole(0, 1),
+        rank=_RANK,
+        score_rank=_RANK,
+        score_low=score,
+        score_high=score,
+        rank_low=_RANK,
+        rank_high=_RANK,
+    )
+
+
+def _unknown_trusts(rows: pd.DataFrame, trusts: pd.DataFrame) -> Iterator[Problem]:
+    known = pd.MultiIndex.from_frame(trusts[["quarter", "trust_code"]])
+    strangers = ~pd.MultiIndex.from_frame(rows[["quarter", "trust_code"]]).isin(known)
+    for file, row, code in rows.loc[strangers, ["file", "row", "trust_code"]].itertuples(index=False):
+        yield Problem(file, int(row), "trust_code", f"trust {code} is not in the list of trusts of the quarter")
+
+
+def _failures(schema: pa.DataFrameSchema, frame: pd.DataFrame) -> Iterator[Problem]:
+    absent = [name for name in schema.columns if name not in frame]
+    try:
+        schema.remove_columns(absent).validate(frame.reset_index(drop=True), lazy=True)
+    except pa.errors.SchemaErrors as errors:
+        cases = errors.failure_cases
+        for case in cases.itertuples(index=False):
+            place = frame.iloc[int(case.index)]
+            yield _problem(case, place, schema.unique)
+
+
+def _problem(case, place: pd.Series, unique: list[str] | None) -> Problem:
+    if case.check == "multiple_fields_uniqueness":
+        key = ", ".join(str(place[name]) for name in unique)
+        message = f"a second row for {key}; remove one of the two"
+        return Problem(place["file"], int(place["row"]), None, message)
+    # failure_case would do, were it not of one type for all cases of a table.
+    wrong = place[case.column]
+    what = repr(wrong) if isinstance(wrong, str) else f"{wrong:.15g}"
+    of_trust = f"{place['metric_id']} of " if "metric_id" in place else ""
+    about = "" if case.column == "trust_code" else f" ({of_trust}{place['trust_code']}, {place['quarter']})"
+    return Problem(place["file"], int(place["row"]), case.column, f"{what}{about} {case.check}")

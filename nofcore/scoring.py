@@ -1,0 +1,299 @@
+"""Metric values to metric scores, and published scores back to unrounded ones.
+
+Scores run from 1 (best) to 4 (worst). The rules come from the framework; here stand the kinds of
+rule (NHS England's methodology manual, step 1). First the arithmetic on plain arrays, then the
+functions on a `Release`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from nofcore.errors import InputError, Problem
+from nofcore.framework import Combined, Framework, Lookup, Metric
+from nofcore.release import Release
+
+LARGEST_POOL = 300
+"""Pools above this are not recovered: the steps between scores approach the published rounding."""
+
+EXACT = 1e-9
+"""Slack for halves that binary floats cannot hold (hundredths); far below any real difference."""
+
+
+def to_hundredths(score, decimals: int = 2) -> np.ndarray:
+    """Round half up to ``decimals`` places, as integers of the last place (1.385 -> 139). NaN -> 0.
+
+    Exact for halves: the slack of `EXACT` makes up for binary floats, which hold 1.385 as 1.38499...
+    """
+    scaled = np.nan_to_num(np.asarray(score, dtype=float)) * 10.0**decimals
+    return np.floor(scaled + 0.5 + EXACT).astype(np.int64)
+
+
+def minimum_rank(keys: np.ndarray) -> np.ndarray:
+    """Rank from 1 of each key (1 = smallest); equal keys share the best rank of the tied."""
+    return np.searchsorted(np.sort(keys), keys, side="left") + 1
+
+
+def spread(rank: np.ndarray, n: int, best: float, worst: float) -> np.ndarray:
+    """Scores spread evenly over ranks 1 to n: rank 1 scores ``best``, rank n ``worst``.
+
+    A pool of one scores ``best``: our definition, since the manual gives none.
+    """
+    if n <= 1:
+        return np.full(np.shape(rank), float(best))
+    return best + (worst - best) * (np.asarray(rank) - 1) / (n - 1)
+
+
+def look_up(values: np.ndarray, lookup: Lookup) -> np.ndarray:
+    """The score of the first bracket that holds for each value, else ``otherwise``."""
+    compare = {"at_least": np.greater_equal, "above": np.greater, "at_most": np.less_equal, "below": np.less}
+    holds = [
+        function(values, bound)
+        for bracket in lookup.brackets
+        for name, function in compare.items()
+        if (bound := getattr(bracket, name)) is not None
+    ]
+    return np.select(holds, [bracket.score for bracket in lookup.brackets], default=lookup.otherwise)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How a metric's model treats the trusts of one pool.
+
+    ``best``, ``worst``: ends of the spread part; ``fixed``: the score of those outside it.
+    """
+
+    best: float
+    worst: float
+    fixed: float | None = None
+
+
+def spread_of(metric: Metric, framework: Framework) -> Spread | None:
+    """The spread of a metric's model; None for lookups and scores that are only published."""
+    best, worst = framework.scale.best, framework.scale.worst
+    return {
+        "rank": Spread(best, worst),
+        "standard": Spread(best + 1, worst, best),
+        "floor": Spread(best, worst - 1, worst),
+    }.get(metric.model)
+
+
+def is_fixed(values: np.ndarray, metric: Metric) -> np.ndarray:
+    """Which values get the fixed score: those that meet the standard, or miss the floor."""
+    if metric.threshold is None:
+        return np.zeros(len(values), dtype=bool)
+    meets = values <= metric.threshold if metric.better == "low" else values >= metric.threshold
+    return meets if metric.model == "standard" else ~meets
+
+
+def rank_in_pool(values, ranks, types, better: str) -> tuple[np.ndarray, np.ndarray]:
+    """Rank of each trust in a pool (1 = best), and whether its place is open.
+
+    ``values``: as published; ``ranks``: the published Rank, within type, NaN where blank;
+    ``types``: a code for each trust's type. Tie rule: equal values are ordered by the published
+    Rank, which is made from the unrounded values; trusts that are equal in both share the best rank.
+    Where one of the equal values has no Rank, all of them share the best rank. A place is *open*
+    where another trust has the same published value and the figures cannot settle which is better:
+    one has no Rank, or they are of two types (Rank runs within type, so between types the order
+    given here is a convention). Equal Rank within a type is a true tie, not an open place.
+    """
+    values = np.asarray(values, dtype=float)
+    ascending = values if better == "low" else -values
+    _, cluster = np.unique(ascending, return_inverse=True)
+    blank = np.isnan(ranks)
+    unordered = np.bincount(cluster, weights=blank) > 0
+    mixed = np.full(cluster.max() + 1, False)
+    first_type = np.full(cluster.max() + 1, -1)
+    first_type[cluster] = types
+    mixed[cluster[first_type[cluster] != types]] = True
+    size = np.bincount(cluster)
+    is_open = (size > 1) & (mixed | unordered)
+    _, ordered = np.unique(np.where(unordered[cluster], 0, ranks), return_inverse=True)
+    return minimum_rank(cluster * (ordered.max() + 1) + ordered), is_open[cluster]
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """Unrounded scores of one pool. Where ``exact`` is False the published score had to be kept."""
+
+    scores: np.ndarray
+    exact: np.ndarray
+    n: int | None
+
+
+def recover(published: np.ndarray, seen: int, part: Spread, decimals: int = 2) -> Recovered:
+    """Unrounded scores behind the published ones of the spread part of one pool.
+
+    They lie on the grid best + (worst - best) k / (N - 1). N is the smallest number, not below
+    ``seen``, for which every published score is a rounded grid value (our inference, exact on all
+    published averages). A score that more than one grid value rounds to keeps its published value,
+    and so do all where no N up to `LARGEST_POOL` fits (``n`` is then None).
+    """
+    wanted, position = np.unique(to_hundredths(published, decimals), return_inverse=True)
+    for n in range(max(seen, 1), LARGEST_POOL + 1):
+        grid = spread(np.arange(1, n + 1), n, part.best, part.worst)
+        rounded = to_hundredths(grid, decimals)
+        places = np.searchsorted(rounded, wanted)
+        if (rounded[np.minimum(places, n - 1)] == wanted).all():
+            single = np.searchsorted(rounded, wanted, side="right") - places == 1
+            exact = np.where(single, grid[places], wanted / 10.0**decimals)
+            return Recovered(exact[position], single[position], n)
+    return Recovered(np.asarray(published, dtype=float), np.zeros(len(published), dtype=bool), None)
+
+
+# --- on a release ---------------------------------------------------------------------------------
+
+
+def published_scores(release: Release, framework: Framework) -> pd.DataFrame:
+    """Published metric scores with the unrounded scores recovered from them.
+
+    A row per trust and score: trust_code, metric_id (of the score), published_score, score
+    (unrounded), recovered (False where the published value had to be kept).
+    """
+    rows = _rows(release, framework.score_ids).rename(columns={"value": "published_score"})
+    rows = rows.drop(columns=["unit", "rank", "period"]).assign(
+        score=lambda rows: rows["published_score"], recovered=True
+    )
+    outside = _outside_pool(release, framework)
+    for metric in framework.metric:
+        part = spread_of(metric, framework)
+        if part is None:
+            continue
+        mine = (rows["metric_id"] == metric.score).to_numpy() & ~_in(rows, outside)
+        for pool in _pools(mine, rows["trust_type"].to_numpy(), metric):
+            _recover_pool(rows, pool, part, framework.scale.decimals)
+    return rows[["trust_code", "metric_id", "published_score", "score", "recovered"]].reset_index(drop=True)
+
+
+def _recover_pool(rows: pd.DataFrame, pool: np.ndarray, part: Spread, decimals: int) -> None:
+    """Recover the scores of one pool in place. Trusts at the fixed score are exact already."""
+    scores = rows["published_score"].to_numpy()
+    in_part = pool & (scores != part.fixed if part.fixed is not None else True)
+    if not in_part.any():
+        return
+    found = recover(scores[in_part], int(in_part.sum()), part, decimals)
+    rows.loc[in_part, "score"] = found.scores
+    rows.loc[in_part, "recovered"] = found.exact
+
+
+def _rows(release: Release, metric_ids: Iterable[str]) -> pd.DataFrame:
+    """Observations of some metrics that have a value, with each trust's type."""
+    rows = release.observations
+    rows = rows[rows["metric_id"].isin(set(metric_ids)) & rows["value"].notna()]
+    return rows.assign(trust_type=rows["trust_code"].map(release.trusts["trust_type"]))
+
+
+def _outside_pool(release: Release, framework: Framework) -> pd.MultiIndex:
+    """(trust, score) whose value is in a unit with a lookup of its own, outside the pool."""
+    keys = [
+        (code, metric.score)
+        for metric in framework.metric
+        if metric.unit
+        for code, unit in _rows(release, [metric.value])[["trust_code", "unit"]].itertuples(index=False)
+        if unit in metric.unit
+    ]
+    return pd.MultiIndex.from_tuples(keys, names=["trust_code", "metric_id"])
+
+
+def _in(rows: pd.DataFrame, keys: pd.MultiIndex) -> np.ndarray:
+    return pd.MultiIndex.from_frame(rows[["trust_code", "metric_id"]]).isin(keys)
+
+
+def _pools(mine: np.ndarray, types: np.ndarray, metric: Metric) -> list[np.ndarray]:
+    """Masks of the pools of a metric: all its trusts, or those of each type."""
+    if metric.pool == "all":
+        return [mine] if mine.any() else []
+    return [mine & (types == trust_type) for trust_type in np.unique(types[mine])]
+
+
+def scores_from_values(release: Release, framework: Framework, use_rank: bool = True) -> pd.DataFrame:
+    """Scores recomputed from the values.
+
+    A row per trust and recomputable score: trust_code, metric_id (of the score), value (NaN for a
+    combined score), score (unrounded), published_score (NaN where none is published), tied (its
+    place among equal published values is open, see `rank_in_pool`). Equal published values are
+    ordered by the published Rank unless ``use_rank`` is False. Raises InputError if a trust type of
+    a metric's pool has no metric rows at all: part of a pool is never ranked.
+    """
+    require_whole_pools(release, framework)
+    frames = [_score_metric(release, framework, metric, use_rank) for metric in framework.metric if metric.value]
+    scores = pd.concat(frames, ignore_index=True)
+    scores = pd.concat(
+        [scores, *(_combine(scores, combined, framework) for combined in framework.combined)],
+        ignore_index=True,
+    )
+    published = _rows(release, framework.score_ids).set_index(["trust_code", "metric_id"])["value"]
+    scores = scores.join(published.rename("published_score"), on=["trust_code", "metric_id"])
+    columns = ["trust_code", "metric_id", "value", "score", "published_score", "tied"]
+    return scores[columns].sort_values(["trust_code", "metric_id"], ignore_index=True)
+
+
+def require_whole_pools(release: Release, framework: Framework) -> None:
+    """Raise InputError unless every trust type of every pool has metric rows."""
+    have = set(_rows(release, [metric.value for metric in framework.metric if metric.value])["trust_type"])
+    needed: dict[str, list[str]] = {}
+    for metric in framework.metric:
+        if metric.value and metric.pool == "all":
+            for trust_type in set(metric.trust_types) - have:
+                needed.setdefault(trust_type, []).append(metric.value)
+    if needed and have:
+        missing = "; ".join(
+            f"{name} (for {', '.join(ids[:4])}{' ...' if ids[4:] else ''})" for name, ids in needed.items()
+        )
+        message = (
+            f"{release.quarter}: scores cannot be recomputed from values without the metric rows of {missing}; "
+            "add those files, or use --from scores"
+        )
+        raise InputError(Problem("", None, None, message))
+    if not have:
+        raise InputError(f"{release.quarter}: {release.source} holds no metric values; nothing can be recomputed")
+
+
+def _score_metric(release: Release, framework: Framework, metric: Metric, use_rank: bool) -> pd.DataFrame:
+    rows = _rows(release, [metric.value]).assign(metric_id=metric.score, score=np.nan, tied=False)
+    score, tied = rows["score"].to_numpy(copy=True), np.zeros(len(rows), dtype=bool)
+    values, units = rows["value"].to_numpy(), rows["unit"].to_numpy()
+    in_pool = ~np.isin(units, list(metric.unit))
+    for unit, lookup in metric.unit.items():
+        score[units == unit] = look_up(values[units == unit], lookup)
+    if metric.model == "lookup":
+        score[in_pool] = look_up(values[in_pool], metric.lookup)
+    else:
+        ranks = rows["rank"].to_numpy() if use_rank else np.full(len(rows), np.nan)
+        for pool in _pools(in_pool, rows["trust_type"].to_numpy(), metric):
+            types = pd.factorize(rows["trust_type"].to_numpy()[pool])[0]
+            score[pool], tied[pool] = score_pool(values[pool], ranks[pool], types, metric, spread_of(metric, framework))
+    return rows.assign(score=score, tied=tied)[["trust_code", "metric_id", "value", "score", "tied"]]
+
+
+def score_pool(values, ranks, types, metric: Metric, part: Spread) -> tuple[np.ndarray, np.ndarray]:
+    """Scores of the trusts of one pool, and which of them are at an open place."""
+    fixed = is_fixed(values, metric)
+    score = np.full(len(values), part.fixed if part.fixed is not None else np.nan)
+    tied = np.zeros(len(values), dtype=bool)
+    if not fixed.all():
+        rank, tied[~fixed] = rank_in_pool(values[~fixed], ranks[~fixed], types[~fixed], metric.better)
+        score[~fixed] = spread(rank, len(rank), part.best, part.worst)
+    return score, tied
+
+
+def _combine(scores: pd.DataFrame, combined: Combined, framework: Framework) -> pd.DataFrame:
+    """A combined score for every trust that has both of its parts."""
+    parts = scores[scores["metric_id"].isin([combined.rows, combined.columns])]
+    wide = parts.pivot(index="trust_code", columns="metric_id", values="score")
+    wide = wide.reindex(columns=[combined.rows, combined.columns]).dropna()
+    place = (wide.to_numpy() - framework.scale.best).astype(int)
+    score = np.asarray(combined.matrix, dtype=float)[place[:, 0], place[:, 1]]
+    return pd.DataFrame(
+        {
+            "trust_code": wide.index,
+            "metric_id": combined.score,
+            "value": np.nan,
+            "score": score,
+            "tied": False,
+        }
+    )

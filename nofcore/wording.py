@@ -1,0 +1,30 @@
+"""Plain text for people: paragraphs that a page shows, and small matters of grammar."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Text:
+    """Paragraphs of plain text that a notebook shows as HTML; the text is escaped."""
+
+    paragraphs: tuple[str, ...]
+
+    def _repr_html_(self) -> str:
+        return "".join(f"<p>{html.escape(paragraph)}</p>" for paragraph in self.paragraphs)
+
+    def __str__(self) -> str:
+        return "\n\n".join(self.paragraphs)
+
+
+def plural(trust_type: str) -> str:
+    """ "Acute trust" -> "acute trusts"; an all-capital name such as an abbreviation keeps its case."""
+    name = trust_type if trust_type.isupper() else trust_type[:1].lower() + trust_type[1:]
+    return name if name.endswith("s") else f"{name}s"
+
+
+def points(score: float) -> str:
+    """A score with 2 decimals, or with as many as it has: 2.7 -> "2.70", 1.935 -> "1.935"."""
+    return max(f"{score:.2f}", f"{score:.6g}", key=len)

@@ -1,0 +1,168 @@
+"""Running pages: what arrives, what is kept, what is refused, what an interruption leaves."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from nofcore.report import Page, make_pages
+from nofcore.report.provenance import collect
+
+from .conftest import PARAMETERS, write_notebook
+
+
+def test_parameters_arrive_with_value_and_type(run):
+    outcomes, out = run
+    assert outcomes["good"].ok, outcomes["good"].error
+    text = (out / "good.ipynb").read_text()
+    assert "types: ['str', 'int', 'float', 'bool', 'NoneType', 'list', 'dict']" in text
+    printed = " ".join(str(value) for value in PARAMETERS.values())
+    assert json.dumps(f"values: {printed}\n")[1:-1] in text
+
+
+def test_the_kernel_is_this_interpreter(run):
+    assert json.dumps(f"python: {sys.executable}")[1:-1] in (run[1] / "good.ipynb").read_text()
+
+
+def test_the_outcome_carries_the_headline_and_the_time(run):
+    good = run[0]["good"]
+    assert good.headline["facts"]["trusts"] == 134
+    assert "& is <first>." in good.headline["text"]
+    assert good.error is None
+    assert 0 < good.seconds < 60
+
+
+def test_a_failing_page_is_kept_for_inspection_and_harms_no_other(run):
+    outcomes, out = run
+    assert [slug for slug, outcome in outcomes.items() if outcome.ok] == ["good", "plain"]
+    assert outcomes["broken"].error == (
+        "ZeroDivisionError: division by zero (cell 2: rate = 1 / 0  # of trusts); see broken.failed.ipynb"
+    )
+    assert "ZeroDivisionError" in (out / "broken.failed.ipynb").read_text()
+    assert "Broken &amp; old" in (out / "broken.html").read_text()
+    assert not (out / "broken.ipynb").exists()
+
+
+def test_an_image_without_a_text_alternative_is_an_error_that_names_the_cell(run):
+    outcomes, out = run
+    assert "cell 2: an image without a text alternative" in outcomes["unseen"].error
+    assert (out / "unseen.failed.ipynb").exists()
+    assert not (out / "unseen.html").exists()
+
+
+def test_a_cell_that_takes_too_long_is_stopped(run):
+    assert run[0]["slow"].error.startswith("CellTimeoutError")
+    assert run[0]["slow"].seconds < 20
+
+
+def test_only_finished_files_are_left(run):
+    assert sorted(path.name for path in run[1].iterdir()) == [
+        "broken.failed.ipynb",
+        "broken.html",
+        "good-table.csv",
+        "good.html",
+        "good.ipynb",
+        "index.html",
+        "other.html",
+        "plain.html",
+        "plain.ipynb",
+        "slow.failed.ipynb",
+        "unseen.failed.ipynb",
+    ]
+
+
+def test_the_executed_notebook_names_no_folder(run):
+    notebook = json.loads((run[1] / "good.ipynb").read_text())
+    assert notebook["metadata"]["papermill"]["input_path"] == "good.ipynb"
+    assert notebook["metadata"]["papermill"]["output_path"] == "good.ipynb"
+
+
+def test_a_misspelt_parameter_is_refused_before_anything_runs(tmp_path):
+    book = write_notebook(tmp_path / "book.ipynb", "1 / 0", parameters="draws = 1\nseed = 2")
+    with pytest.raises(
+        ValueError, match="page p: book.ipynb has no parameter drwas; it declares draws, seed"
+    ):
+        make_pages([Page("p", book, "T", "G", {"drwas": 5})], tmp_path / "out", collect())
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_two_pages_of_one_name_are_refused(tmp_path):
+    page = Page("p", tmp_path / "book.ipynb", "T", "G")
+    with pytest.raises(ValueError, match="several pages are called p"):
+        make_pages([page, page], tmp_path / "out", collect())
+
+
+def test_any_executor_serves(tmp_path):
+    book = write_notebook(tmp_path / "book.ipynb", "print('done')")
+    with ProcessPoolExecutor(1) as pool:
+        outcomes = make_pages([Page("p", book, "T", "G")], tmp_path / "out", collect(), executor=pool)
+    assert outcomes[0].ok, outcomes[0].error
+
+
+def test_a_download_must_exist_and_bear_the_name_of_its_page(tmp_path):
+    cell = "from nofcore.report import Headline\nHeadline('x', {{'downloads': ['{}']}})"
+    pages = [
+        Page("absent", write_notebook(tmp_path / "a.ipynb", cell.format("absent-table.csv")), "T", "G"),
+        Page("foreign", write_notebook(tmp_path / "b.ipynb", cell.format("absent.html")), "T", "G"),
+    ]
+    absent, foreign = make_pages(pages, tmp_path / "out", collect())
+    assert "has not written it" in absent.error
+    assert "must begin with foreign" in foreign.error
+
+
+INTERRUPTED = """
+import signal, sys
+from pathlib import Path
+from nofcore.report import Page, make_pages
+from nofcore.report.provenance import collect
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if __name__ == "__main__":
+    book, out, note = map(Path, sys.argv[1:])
+    make_pages([Page("p", book, "T", "G", {"note": str(note)})], out, collect())
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as on POSIX")
+def test_an_interruption_leaves_neither_half_pages_nor_folders_nor_kernels(tmp_path):
+    note = tmp_path / "kernel-id"
+    cell = "import os, pathlib, time\npathlib.Path(note).write_text(str(os.getpid()))\ntime.sleep(60)"
+    book = write_notebook(tmp_path / "book.ipynb", cell, parameters="note = ''")
+    script = tmp_path / "script.py"
+    script.write_text(INTERRUPTED)
+    root = Path(__file__).resolve().parents[2]
+    process = subprocess.Popen(
+        [sys.executable, script, book, tmp_path / "out", note],
+        env={**os.environ, "PYTHONPATH": str(root), "TMPDIR": "/tmp"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert _soon(lambda: note.exists() and note.read_text()), "the kernel did not start"
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert "KeyboardInterrupt" in errors
+    assert list((tmp_path / "out").iterdir()) == []
+    assert _soon(lambda: not _alive(int(note.read_text()))), "the kernel is still there"
+
+
+def _soon(condition, seconds: float = 20) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,52 @@
+"""Every notebook: well formed, and run from end to end on the embedded data."""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from nofcore import cli
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PAGES = {"01_league_table": ("league_table", "league-table-ambulance-q1-2025-26")}
+
+
+def code_cells(path: Path) -> list:
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_are_thin(path):
+    """No stored outputs, no definitions, no loops, one parameters cell."""
+    cells = code_cells(path)
+    assert not any(cell.outputs or cell.execution_count for cell in cells)
+    assert sum("parameters" in cell.metadata.get("tags", []) for cell in cells) == 1
+    kinds = (ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.For, ast.While)
+    for cell in cells:
+        assert not any(isinstance(node, kinds) for node in ast.walk(ast.parse(cell.source))), cell.source
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_run_from_end_to_end(path, tmp_path, capsys):
+    name, slug = PAGES[path.stem]
+    assert cli.main(["report", name, "--trust-type", "ambulance", "--out", str(tmp_path)]) == 0
+    page = (tmp_path / f"{slug}.html").read_text("utf-8")
+    assert "<h1" in page
+    assert f'href="{slug}.html"' in (tmp_path / "index.html").read_text("utf-8")
+    executed = json.loads((tmp_path / f"{slug}.ipynb").read_text("utf-8"))
+    assert all(cell.get("execution_count") for cell in executed["cells"] if cell["cell_type"] == "code")
+    assert "1 pages, 0 failed" in capsys.readouterr().out
+
+
+def test_every_notebook_has_a_page():
+    assert {path.stem for path in NOTEBOOKS} == set(PAGES)
+
+
+def test_no_metric_identifier_in_python():
+    """Which metric follows which rule stands in the framework files alone."""
+    found = [path.name for path in (ROOT / "nofcore").rglob("*.py") if re.search(r"OF\d{4}", path.read_text("utf-8"))]
+    assert found == []
