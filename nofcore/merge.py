@@ -157,7 +157,8 @@ def _trusts(files: list[OfficialFile]) -> pd.DataFrame:
 def _in_two(rows: pd.DataFrame, name: str, key: list[str]) -> Iterator[Problem]:
     """Trusts to which one quarter (or one quarter of a file) gives two different types, names, subtypes or regions."""
     different = rows.drop_duplicates([*key, name])
-    for _, group in different[different.duplicated(key, keep=False)].groupby(key, sort=False):
+    different = different[different.duplicated(key, keep=False)]
+    for _, group in different.groupby(key, sort=False) if len(different) else ():
         one, two = group.iloc[0], group.iloc[1]
         message = (
             f"trust {two['trust_code']} is listed as {two[name]!r} and, in {one['file']}, row {one['row']}, "
@@ -209,6 +210,8 @@ def _league(results: pd.DataFrame, tables: pd.DataFrame, versions: dict[str, int
     with the higher version is right; with equal versions it is an error that names both."""
     columns = [*RESULTS, *RANGES]
     tables = tables.drop_duplicates(TRUST_KEY).set_index(TRUST_KEY).reindex(columns=[*columns, "file", "row"])
+    if tables.empty:
+        return results.reindex(columns=columns).astype(float).reset_index()
     both = tables.index.intersection(results.index)
     mine, theirs = results.loc[both], tables.loc[both]
     lead = mine["file"].map(versions).to_numpy(dtype=int) - theirs["file"].map(versions).to_numpy(dtype=int)

@@ -123,6 +123,8 @@ def _unknown_trusts(rows: pd.DataFrame, trusts: pd.DataFrame) -> Iterator[Proble
 
 
 def _failures(schema: pa.DataFrameSchema, frame: pd.DataFrame) -> Iterator[Problem]:
+    if frame.empty:
+        return
     absent = [name for name in schema.columns if name not in frame]
     try:
         schema.remove_columns(absent).validate(frame.reset_index(drop=True), lazy=True)

@@ -60,7 +60,7 @@ class Table:
         # The page has one style sheet for all tables; a real caption serves readers of every kind.
         text = re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
         sortable = " data-sortable" if self.sortable else ""
-        caption = f"<caption>{html.escape(self.caption)}</caption>"
+        caption = f"<caption><span>{html.escape(self.caption)}</span></caption>"
         return re.sub(
             r"<table([^>]*)>", lambda found: f"<table{found[1]}{sortable}>{caption}", text, count=1
         )  # fmt: skip
