@@ -76,8 +76,7 @@ def _check_output(output, where: str) -> None:
         raise ConversionError(f"{where}: no way to show an output of type {', '.join(output.data)}")
     if kind.startswith("image/") and not output.metadata.get(kind, {}).get("alt", "").strip():
         raise ConversionError(
-            f"{where}: an image without a text alternative; "
-            f'display it with metadata={{"{kind}": {{"alt": "..."}}}}'
+            f'{where}: an image without a text alternative; display it with metadata={{"{kind}": {{"alt": "..."}}}}'
         )
 
 

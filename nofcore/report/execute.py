@@ -49,7 +49,7 @@ class OwnKernel(AsyncKernelManager):
             env={
                 "PYTHONPATH": _import_path(),
                 # A start-up script in the user's own IPython profile must not change a result.
-                "IPYTHONDIR": os.path.dirname(self.connection_file),
+                "IPYTHONDIR": str(Path(self.connection_file).parent),
                 "NOFCORE_PAGE_FOLDER": self.page_folder,
             },
         )
@@ -98,7 +98,7 @@ def execute(
             config=Config(
                 KernelManager={
                     "transport": _transport(runtime),
-                    "connection_file": os.path.join(runtime, "kernel.json"),
+                    "connection_file": str(Path(runtime) / "kernel.json"),
                 },
                 OwnKernel={"page_folder": str(executed.parent)},
             ),

@@ -10,9 +10,7 @@ from .page import Outcome
 from .render import render
 
 # Every page carries this near its top; other HTML files in the folder are none of our business.
-MADE = re.compile(
-    r'<title>(?P<title>.*?)</title>\s*<meta name="nofcore-made" content="(?P<time>[^"]*)">', re.DOTALL
-)
+MADE = re.compile(r'<title>(?P<title>.*?)</title>\s*<meta name="nofcore-made" content="(?P<time>[^"]*)">', re.DOTALL)
 TOP = 4000  # characters in which the mark is looked for
 
 

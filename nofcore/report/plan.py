@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nofcore import release
 from nofcore import framework as rules
+from nofcore import release
 from nofcore.errors import InputError
 from nofcore.release import Release
 from nofcore.report.page import Outcome, Page

@@ -33,7 +33,7 @@ def collect(inputs: Mapping[str, Path] | Iterable[Path] = (), framework: Path | 
 
 def sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
-    with open(path, "rb") as file:
+    with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -69,7 +69,7 @@ def make_pages(
             results = {done: _publish(done, futures[done], out) for done in as_completed(futures)}
         outcomes = [results[future] for future in futures]
         (stage / "index.html").write_text(index_html(outcomes, out, provenance), encoding="utf-8")
-        os.replace(stage / "index.html", out / "index.html")
+        (stage / "index.html").replace(out / "index.html")
     return outcomes
 
 
@@ -82,9 +82,7 @@ def _refuse_repeated(pages: list[Page]) -> None:
 
 def _refuse_undeclared(pool: Executor, pages: list[Page]) -> None:
     """Papermill only logs a misspelt parameter and runs on with the default; here it is an error."""
-    asked = [
-        pool.submit(undeclared_parameters, page.notebook.resolve(), list(page.parameters)) for page in pages
-    ]
+    asked = [pool.submit(undeclared_parameters, page.notebook.resolve(), list(page.parameters)) for page in pages]
     for page, future in zip(pages, asked, strict=True):
         unknown, declared = future.result()
         if unknown:
@@ -175,7 +173,7 @@ def _publish(future: Future, job: Job, out: Path) -> Outcome:
     except Exception as error:  # the worker itself died, for example for want of memory
         return Outcome(job.page, False, 0.0, f"{type(error).__name__}: {error}")
     for name in result.files:
-        os.replace(job.stage / name, out / name)
+        (job.stage / name).replace(out / name)
     if result.outcome.ok:
         (out / f"{job.page.slug}.failed.ipynb").unlink(missing_ok=True)
     return result.outcome

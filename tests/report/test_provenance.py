@@ -23,9 +23,7 @@ def test_inputs_and_rules_are_named_with_their_hash_and_without_folders(tmp_path
 
 
 def test_a_package_that_is_absent_says_so():
-    assert provenance.versions(["no-such-package-here"]) == {
-        "no-such-package-here": "not installed as a package"
-    }
+    assert provenance.versions(["no-such-package-here"]) == {"no-such-package-here": "not installed as a package"}
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")

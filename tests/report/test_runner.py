@@ -85,9 +85,7 @@ def test_the_executed_notebook_names_no_folder(run):
 
 def test_a_misspelt_parameter_is_refused_before_anything_runs(tmp_path):
     book = write_notebook(tmp_path / "book.ipynb", "1 / 0", parameters="draws = 1\nseed = 2")
-    with pytest.raises(
-        ValueError, match="page p: book.ipynb has no parameter drwas; it declares draws, seed"
-    ):
+    with pytest.raises(ValueError, match=r"page p: book\.ipynb has no parameter drwas; it declares draws, seed"):
         make_pages([Page("p", book, "T", "G", {"drwas": 5})], tmp_path / "out", collect())
     assert list((tmp_path / "out").iterdir()) == []
 
