@@ -16,12 +16,14 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from nofcore.bootstrap import LEVEL, RankUncertainty
 from nofcore.league import LeagueTable
 from nofcore.wording import Text, plural, points
 
 STYLE = Path(__file__).with_name("style.mplstyle")
 SEGMENT_COLOURS = {1: "#0b4f9e", 2: "#5aa2e0", 3: "#f2a33a", 4: "#a63f00"}
 SEGMENT_MARKERS = {1: "o", 2: "s", 3: "D", 4: "^"}
+SEGMENT_HATCHES = {1: "", 2: "....", 3: "////", 4: "xxxx"}
 NAMED = 70
 """A chart of up to this many trusts gives the code of each on its axis."""
 NAMED_IN_PLOT = 20
@@ -68,10 +70,11 @@ def averages(league: LeagueTable, trust_type: str) -> Chart:
             markers=SEGMENT_MARKERS, s=46, edgecolor="white", linewidth=0.4, ax=axes, zorder=3,
         )  # fmt: skip
         capped = rows[rows["unadjusted_segment"] < rows["segment"]]
-        axes.scatter(
-            capped["place"], capped["average_score"], s=110, facecolor="none", edgecolor="#212b32", linewidth=0.9,
-            zorder=2, label="Capped for deficit",
-        )  # fmt: skip
+        if len(capped):
+            axes.scatter(
+                capped["place"], capped["average_score"], s=110, facecolor="none", edgecolor="#212b32", linewidth=0.9,
+                zorder=2, label="Held back for deficit",
+            )  # fmt: skip
         if len(rows) <= NAMED_IN_PLOT:
             for place, average, code in rows[["place", "average_score", "trust_code"]].itertuples(index=False):
                 axes.annotate(
@@ -99,7 +102,7 @@ def _averages_alt(rows: pd.DataFrame, capped: pd.DataFrame, trust_type: str) -> 
     held = ""
     if len(capped):
         count = f"{len(capped)} trusts are" if len(capped) > 1 else "One trust is"
-        held = f" {count} held in a worse segment for a deficit, marked with a ring."
+        held = f" {count} held back for a deficit, marked with a ring."
     return (
         f"Average metric score of {len(rows)} {plural(trust_type)} in league order, lower is better; "
         f"{'; '.join(parts)}.{held} The same figures are in the league table on this page."
@@ -149,3 +152,122 @@ def _ranked(league: LeagueTable, trust_type: str) -> pd.DataFrame:
     """Ranked trusts of a type in league order; ``place`` runs from 1, tied trusts one after the other."""
     rows = league.of(trust_type).dropna(subset="rank").reset_index()
     return rows.assign(place=np.arange(1, len(rows) + 1), segment=rows["segment"].astype(int))
+
+
+def rank_ranges(uncertainty: RankUncertainty, trust_type: str, level: float = LEVEL) -> Chart | Text:
+    """Rank of each trust in league order with its range over the choice of metrics, coloured by segment."""
+    rows = _drawn(uncertainty, trust_type, level)
+    if rows.empty:
+        return _nothing_drawn(uncertainty, trust_type)
+    figure, axes = _axes(9, 5.2)
+    with plt.style.context(STYLE):
+        colours = rows["segment"].map(SEGMENT_COLOURS)
+        axes.vlines(
+            rows["place"], rows["rank_low"], rows["rank_high"], color=colours, linewidth=_bar(len(rows)), alpha=0.55
+        )
+        sns.scatterplot(
+            rows, x="place", y="rank", hue="segment", style="segment", palette=SEGMENT_COLOURS, markers=SEGMENT_MARKERS,
+            s=34, edgecolor="white", linewidth=0.4, ax=axes, zorder=3,
+        )  # fmt: skip
+        axes.set_ylim(len(rows) + 1, 0)
+        axes.set_yticks([1, *range(20, len(rows) + 1, 20)] if len(rows) > NAMED_IN_PLOT else range(1, len(rows) + 1))
+        axes.set(
+            xlabel="Place in the league table (1 = best)",
+            ylabel=f"Rank, with its {level:.0%} range",
+            xlim=(0, len(rows) + 1),
+        )
+        _name_places(axes, rows)
+        handles, labels = axes.get_legend_handles_labels()
+        axes.legend(handles, [f"Segment {label}" for label in labels], loc="lower left", ncols=1)
+    width = rows["rank_high"] - rows["rank_low"]
+    widest = rows.loc[width.idxmax()]
+    return Chart(
+        figure,
+        f"Rank of {len(rows)} {plural(trust_type)} in league order with {level:.0%} ranges over the choice of metrics. "
+        f"The ranges span {width.median():.0f} places in the middle case and at most {width.max():.0f} "
+        f"({widest['trust_name']}, rank {widest['rank']:.0f}, range {widest['rank_low']:.0f} to {widest['rank_high']:.0f}).",
+    )
+
+
+def segment_probabilities(uncertainty: RankUncertainty, trust_type: str) -> Chart | Text:
+    """Stacked bars of the share of draws in each segment, trusts in league order."""
+    rows = _drawn(uncertainty, trust_type)
+    if rows.empty:
+        return _nothing_drawn(uncertainty, trust_type)
+    figure, axes = _axes(9, 3.6)
+    shares = rows[[name for name in rows if name.startswith("p_segment_")]]
+    with plt.style.context(STYLE):
+        below = np.zeros(len(rows))
+        for segment, name in enumerate(shares, start=1):
+            axes.bar(
+                rows["place"], shares[name] * 100, bottom=below, width=0.92, color=SEGMENT_COLOURS[segment],
+                hatch=SEGMENT_HATCHES[segment], edgecolor="white", linewidth=0, label=f"Segment {segment}",
+            )  # fmt: skip
+            below += shares[name].to_numpy() * 100
+        axes.set(
+            xlabel="Place in the league table (1 = best)", ylabel="Share of draws (%)", xlim=(0.4, len(rows) + 0.6)
+        )
+        axes.set_ylim(0, 100)
+        axes.grid(False)
+        _name_places(axes, rows)
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=shares.shape[1])
+    sure = int((shares.max(axis=1) >= 0.95).sum())
+    return Chart(
+        figure,
+        f"Share of draws in which each of {len(rows)} {plural(trust_type)} is in each segment, in league order. {sure} of them "
+        "are in one segment in at least 95 % of the draws.",
+    )
+
+
+def rank_distribution(uncertainty: RankUncertainty, code: str) -> Chart:
+    """How often one trust holds each rank."""
+    row = uncertainty.trusts.loc[code]
+    shares = uncertainty.rank_probabilities().loc[code].dropna() * 100
+    shares = shares[: int((uncertainty.trusts["trust_type"] == row["trust_type"]).sum())]
+    figure, axes = _axes(9, 2.8)
+    with plt.style.context(STYLE):
+        axes.bar(shares.index, shares, width=0.9, color=SEGMENT_COLOURS[int(row["segment"])])
+        axes.axvline(row["rank"], color="#212b32", linewidth=1, linestyle=(0, (4, 3)))
+        axes.annotate(
+            f"rank {row['rank']:.0f} ",
+            (row["rank"], 1),
+            xycoords=("data", "axes fraction"),
+            ha="right",
+            va="top",
+            fontsize=9,
+        )
+        axes.set(xlabel="Rank (1 = best)", ylabel="Share of draws (%)", xlim=(0, len(shares) + 1))
+    likely = shares.idxmax()
+    return Chart(
+        figure,
+        f"Share of draws in which {row['trust_name']}, rank {row['rank']:.0f}, holds each rank. The most frequent is rank "
+        f"{likely}, in {shares.max():.0f} % of the draws.",
+    )
+
+
+def _drawn(uncertainty: RankUncertainty, trust_type: str, level: float = LEVEL) -> pd.DataFrame:
+    """Trusts of a type with their ranges, in league order; without those that have none."""
+    rows = uncertainty.table(level)
+    rows = rows[rows["trust_type"] == trust_type].reset_index()
+    rows = rows.assign(place=np.arange(1, len(rows) + 1), segment=rows["segment"].astype(int))
+    return rows.dropna(subset="rank_low")
+
+
+def _nothing_drawn(uncertainty: RankUncertainty, trust_type: str) -> Text:
+    return Text(
+        (
+            f"No ranges: no metric scores are at hand for {plural(trust_type)} in {uncertainty.quarter}, so nothing can be drawn.",
+        )
+    )
+
+
+def _bar(trusts: int) -> float:
+    """Line width of a range, in points, so that ranges fill about two thirds of the axis."""
+    return min(12.0, 400 / trusts)
+
+
+def _name_places(axes, rows: pd.DataFrame) -> None:
+    """Codes in place of numbers where there is room for them."""
+    if len(rows) <= NAMED_IN_PLOT:
+        axes.set_xticks(rows["place"], rows["trust_code"])
+        axes.set_xlabel("Trusts in league order")

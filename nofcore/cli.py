@@ -46,6 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader, such as `head`, has gone. Python flushes once more at exit: into nothing.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except ModuleNotFoundError as error:
+        print(
+            f"nofcore: error: {error.name} is not installed; run make setup and use .venv/bin/python", file=sys.stderr
+        )
+        return 2
     except KeyboardInterrupt:
         print("nofcore: interrupted", file=sys.stderr)
         return 130
@@ -64,6 +69,12 @@ def _parser() -> Parser:
     table.add_argument(
         "--from", dest="start", choices=("scores", "values"), default="scores",
         help="start from the published metric scores (default), or recompute the scores from the values",
+    )  # fmt: skip
+    table.add_argument("--draws", type=_positive, metavar="N", help="fill the range columns from N bootstrap draws")
+    table.add_argument("--seed", type=_natural, metavar="S", help="seed of the draws")
+    table.add_argument(
+        "--cutoffs", choices=("published", "recomputed"), default="published",
+        help="segment cut-offs in the draws: held fixed (default), or taken anew in each",
     )  # fmt: skip
     table.add_argument("--out", required=True, type=Path, metavar="FILE.csv")
 
@@ -100,6 +111,12 @@ def _source_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--framework", type=Path, metavar="FILE", help="rules of your own; default: those of the year")
 
 
+def _natural(text: str) -> int:
+    if not text.isascii() or not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
+    return int(text)
+
+
 def _positive(text: str) -> int:
     try:
         number = int(text)
@@ -131,24 +148,29 @@ def _tell(notes: Sequence[str]) -> None:
 
 
 def _table(options) -> int:
-    from nofcore import league, output, release
+    from nofcore import bootstrap, league, output, release
 
     figures, framework = _load(options)
     wanted = None if options.trust_type == "all" else release.trust_type_of(options.trust_type, figures.trust_types)
     rebuilt = league.build(figures, framework, options.start)
-    table = rebuilt.table(wanted)
+    table, notes = rebuilt.table(wanted), [*figures.notes, *rebuilt.notes]
+    if options.draws:
+        seed = bootstrap.SEED if options.seed is None else options.seed
+        uncertainty = bootstrap.rank_uncertainty(rebuilt, options.draws, seed, options.cutoffs)
+        table = uncertainty.fill(table)
+        notes.append(uncertainty.note())
     output.write_csv(table, options.out)
-    _tell((*figures.notes, *rebuilt.notes))
+    _tell(notes)
     print(f"{options.out}: {len(table)} trusts, {figures.quarter}")
     return 0
 
 
 def _scores(options) -> int:
-    from nofcore import output, release, scoring
+    from nofcore import output, scoring
 
     figures, framework = _load(options)
     if framework is None:
-        raise InputError(release.no_rules(figures.quarter))
+        raise InputError(f"{figures.quarter}: the kit has no rules for this year; give your own with --framework")
     scores = scoring.scores_from_values(figures, framework)
     scores.insert(0, "quarter", figures.quarter)
     columns = ["quarter", "trust_code", "metric_id", "value", "score", "published_score", "tied"]
@@ -170,7 +192,7 @@ def _report(options) -> int:
         state = f"{outcome.seconds:5.1f} s" if outcome.ok else f"FAILED: {outcome.error}"
         print(f"{outcome.page.slug}: {state}")
     failed = [outcome for outcome in outcomes if not outcome.ok]
-    print(f"{options.out / 'index.html'}: {len(outcomes) - len(failed)} pages, {len(failed)} failed")
+    print(f"{options.out / 'index.html'}: pages made {len(outcomes) - len(failed)}, failed {len(failed)}")
     return 1 if failed else 0
 
 

@@ -31,11 +31,11 @@ QuarterLabel = Annotated[str, Field(pattern=r"^Q[1-4] 20[0-9]{2}/[0-9]{2}$")]
 
 @dataclass(frozen=True, config=_STRICT)
 class Scale:
-    """The scale of scores; averages are rounded half up to ``decimals`` places."""
+    """The scale of scores; averages are rounded half up to ``decimals`` places. Only 2 is known to the kit."""
 
     best: Number
     worst: Number
-    decimals: Annotated[Whole, Field(ge=0, le=6)]
+    decimals: Literal[2]
 
     @model_validator(mode="after")
     def _ordered(self):

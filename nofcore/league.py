@@ -17,6 +17,7 @@ from nofcore import release as releases
 from nofcore import scoring, wording
 from nofcore.errors import InputError
 from nofcore.framework import Combined, Framework, Metric
+from nofcore.ranking import minimum_ranks, place_type
 from nofcore.release import Release
 from nofcore.scoring import to_hundredths
 
@@ -51,11 +52,15 @@ def cut_offs(hundredths: np.ndarray, percentiles: tuple[float, ...]) -> np.ndarr
 
 
 def segments(hundredths: np.ndarray, cuts: np.ndarray) -> np.ndarray:
-    """Segment from 1: one more than the number of cut-offs that the average exceeds."""
+    """Segment from 1: one more than the number of cut-offs that the average exceeds.
+
+    ``cuts``: the last axis is cut-offs, and the axes before it broadcast against ``hundredths``: (k,) for
+    all trusts, (trusts, k) for each, (draws, 1, k) for each draw.
+    """
     cuts = np.asarray(cuts)
-    found = np.ones(np.broadcast_shapes(hundredths.shape, (*cuts.shape[:-1], 1)), dtype=np.int8)
+    found = np.ones(np.broadcast_shapes(hundredths.shape, cuts.shape[:-1]), dtype=np.int8)
     for i in range(cuts.shape[-1]):
-        found += hundredths > cuts[..., i, None]
+        found += hundredths > cuts[..., i]
     return found
 
 
@@ -64,32 +69,12 @@ def override(segment: np.ndarray, flags: np.ndarray, no_higher_than: int) -> np.
     return np.where(flags, np.maximum(segment, no_higher_than), segment).astype(np.int8)
 
 
-def minimum_ranks(keys: np.ndarray) -> np.ndarray:
-    """Rank from 1 of each key along the last axis (1 = smallest); equal keys share the best rank."""
-    keys = keys - keys.min(initial=0)
-    if keys.max(initial=0) <= np.iinfo(np.int16).max:
-        keys = keys.astype(np.int16)  # numpy sorts 16-bit integers by radix, several times faster
-    order = np.argsort(keys, axis=-1, kind="stable")
-    ordered = np.take_along_axis(keys, order, axis=-1)
-    place = np.arange(1, keys.shape[-1] + 1, dtype=_place_type(keys.shape[-1]))
-    leads = np.ones(keys.shape, dtype=bool)
-    leads[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
-    shared = np.maximum.accumulate(np.where(leads, place, place.dtype.type(0)), axis=-1)
-    ranks = np.empty_like(shared)
-    np.put_along_axis(ranks, order, shared, axis=-1)
-    return ranks
-
-
-def _place_type(trusts: int) -> type:
-    return np.int16 if trusts < 2**15 else np.int64
-
-
 def ranks_within(keys: np.ndarray, types: np.ndarray) -> np.ndarray:
     """Minimum ranks of the keys within each trust type. ``types``: (trusts,) codes."""
     codes = np.unique(types)
     if len(codes) == 1:
         return minimum_ranks(keys)
-    found = np.empty(keys.shape, dtype=_place_type(keys.shape[-1]))
+    found = np.empty(keys.shape, dtype=place_type(keys.shape[-1]))
     for code in codes:
         mine = np.flatnonzero(types == code)
         found[..., mine] = minimum_ranks(keys[..., mine])
@@ -115,7 +100,7 @@ class Ranking:
 def rank_trusts(hundredths, cuts, flags, types, no_higher_than: int | None) -> Ranking:
     """Segments, override and league ranks from averages.
 
-    ``hundredths``: (..., trusts); ``cuts``: (..., cut-offs) in hundredths, unrounded; ``flags``:
+    ``hundredths``: (..., trusts); ``cuts``: in hundredths, unrounded, see `segments`; ``flags``:
     (trusts,) override flags; ``types``: (trusts,) codes; ``no_higher_than``: None for no override.
     Tie rule: within a type by segment, then by average; equal trusts share the best rank (1, 2, 2, 4).
     """
@@ -158,22 +143,55 @@ def _is_item(entry: Metric | Combined) -> bool:
     return isinstance(entry, Combined) or (entry.averaged and entry.group is None)
 
 
-def scores_to_average(release: Release, framework: Framework, start: str) -> pd.DataFrame:
+def scores_to_average(
+    release: Release, framework: Framework, start: str, notes: list[str] | None = None
+) -> pd.DataFrame:
     """The scores that enter the averages: trust_code, metric_id, score.
 
     ``start`` "scores": recovered from the published ones, rounded first where the framework says so
     for this quarter. "values": recomputed from the values and not rounded; scores that are only
-    published are taken as they are.
+    published are taken as they are. What a reader should know is added to ``notes``.
     """
+    notes = [] if notes is None else notes
     published = scoring.published_scores(release, framework)
     if start == "scores":
+        notes += _not_recovered(published, release.quarter)
         first = published["metric_id"].isin(framework.rounded_first.get(release.quarter, ()))
         score = published["score"].where(~first, published["published_score"])
         return published.assign(score=score)[["trust_code", "metric_id", "score"]]
     recomputed = scoring.scores_from_values(release, framework)
+    notes += _without_value(recomputed, published, framework, release.quarter)
     only = {metric.score for metric in framework.metric if metric.model == "published"}
     rest = published[published["metric_id"].isin(only)]
     return pd.concat([recomputed, rest], ignore_index=True)[["trust_code", "metric_id", "score"]]
+
+
+def _not_recovered(published: pd.DataFrame, quarter: str) -> list[str]:
+    """Scores of which the published, rounded value had to be averaged."""
+    kept = published.loc[~published["recovered"], "metric_id"].value_counts().sort_index()
+    if kept.empty:
+        return []
+    listed = ", ".join(f"{metric_id} ({count})" for metric_id, count in kept.items())
+    return [
+        f"{quarter}: the unrounded scores of {listed} could not be recovered, as the published ones fit no one number of "
+        "trusts; they were averaged as published"
+    ]
+
+
+def _without_value(recomputed, published, framework: Framework, quarter: str) -> list[str]:
+    """Published scores of metrics with values whose own value is missing: the pool they were ranked in is not whole."""
+    key = ["trust_code", "metric_id"]
+    scored = {metric.score for metric in framework.metric if metric.value}
+    expected = pd.MultiIndex.from_frame(published.loc[published["metric_id"].isin(scored), key])
+    missing = expected.difference(pd.MultiIndex.from_frame(recomputed[key])).to_frame(index=False)
+    if missing.empty:
+        return []
+    counts = missing["metric_id"].value_counts().sort_index()
+    listed = ", ".join(f"{metric_id} ({count})" for metric_id, count in counts.items())
+    return [
+        f"{quarter}: trusts with a published score but no value: {listed}; they have no recomputed score, and those of "
+        "other trusts are ranked without them"
+    ]
 
 
 # --- a release's league tables --------------------------------------------------------------------
@@ -184,7 +202,7 @@ class LeagueTable:
     """League tables of a quarter as rebuilt.
 
     ``trusts``: indexed by trust_code, sorted by type, rank and code: the columns of `TABLE_COLUMNS`,
-    score_rank (rank on the average alone), n_items, and recomputed (False: published average and
+    score_rank (rank on the average alone), hundredths (the average as a whole number), n_items, and recomputed (False: published average and
     segment, since there are no metric rows). Averages have 2 decimals; ranks are within type, equal
     trusts sharing the best. ``domain_scores`` and ``domain_segments``: trusts by domain key, NaN
     where a trust has none. ``cut_offs``: segment cut-offs in hundredths, unrounded, by type ("" = all).
@@ -225,16 +243,16 @@ def build(release: Release, framework: Framework | None, start: str = "scores") 
         raise ValueError(f"start must be 'scores' or 'values', not {start!r}")
     trusts = _start_table(release)
     if framework is None and start == "values":
-        raise InputError(releases.no_rules(release.quarter))
+        raise InputError(f"{release.quarter}: the kit has no rules for this year; give a framework file of your own")
     notes: list[str] = []
     made, cuts = None, {}
     if framework and _has_scores(release, framework, start):
-        made = items(scores_to_average(release, framework, start), framework)
+        made = items(scores_to_average(release, framework, start, notes), framework)
         cuts = _recompute(trusts, made, release, framework, notes)
     _note_published(trusts, release, framework, notes)
     _rank(trusts, notes)
     scores, domain_segments = _domains(made, trusts, framework, notes)
-    trusts = trusts.sort_values(["trust_type", "rank", "trust_code"]).drop(columns="hundredths")
+    trusts = trusts.sort_values(["trust_type", "rank", "trust_code"])
     return LeagueTable(
         release.quarter, trusts, scores.reindex(trusts.index), domain_segments.reindex(trusts.index),
         made, cuts, tuple(notes), framework,
@@ -244,6 +262,7 @@ def build(release: Release, framework: Framework | None, start: str = "scores") 
 def _has_scores(release: Release, framework: Framework, start: str) -> bool:
     if start == "values":
         scoring.require_whole_pools(release, framework)
+        return True
     return bool(release.observations["metric_id"].isin(framework.score_ids).any())
 
 
@@ -331,12 +350,12 @@ def _cut_off_note(cuts, known: pd.DataFrame, missing: list[str], release: Releas
 
 def _note_published(trusts, release: Release, framework: Framework | None, notes: list[str]) -> None:
     if framework is None:
-        notes.append(f"{releases.no_rules(release.quarter)}; until then published averages and segments, ranked again")
+        notes.append(releases.no_rules(release.quarter))
         return
     for trust_type, rows in trusts.groupby("trust_type"):
         held = rows.index[~rows["recomputed"] & rows["average_score"].notna()]
         if len(held):
-            who = f"all {len(held)} trusts" if len(held) == len(rows) else f"{', '.join(held)}"
+            who = f"all {len(held)} trusts" if len(held) == len(rows) else f"{len(held)} trusts ({', '.join(held)})"
             notes.append(
                 f"{release.quarter}, {trust_type}: no metric rows for {who}, so nothing could be recomputed for them; "
                 "published averages and segments, ranked again"
@@ -366,26 +385,33 @@ def _domains(made: Items | None, trusts, framework, notes: list[str]) -> tuple[p
     scores = {domain.key: _domain_score(made, domain.key, framework) for domain in framework.domain}
     scores = pd.DataFrame(scores).reindex(trusts.index)
     rule = framework.segments
-    absent = set(framework.trust_types) - set(trusts.loc[trusts["recomputed"], "trust_type"])
-    if rule.rule != "percentiles" or rule.pool != "all" or absent:
-        if absent:
-            notes.append(
-                f"{trusts['quarter'].iat[0]}: domain segments were not recomputed; they need the domain scores of "
-                f"{', '.join(sorted(absent))} too"
-            )
-        return scores, empty
-    found = scores.apply(
-        lambda column: pd.Series(
-            segments(h := to_hundredths(column.dropna(), framework.scale.decimals), cut_offs(h, rule.percentiles)),
-            index=column.dropna().index,
-        )
+    ranked = trusts.dropna(subset="average_score")
+    absent = sorted(
+        {*framework.trust_types} - {*ranked["trust_type"]} | {*ranked.loc[~ranked["recomputed"], "trust_type"]}
     )
-    return scores, found
+    if rule.rule != "percentiles" or rule.pool != "all":
+        return scores, empty
+    if absent:
+        notes.append(
+            f"{trusts['quarter'].iat[0]}: domain segments were not recomputed; they need the domain scores of all trusts, "
+            f"and those of {', '.join(absent)} are not all at hand"
+        )
+        return scores, empty
+    return scores, scores.apply(_domain_segments, percentiles=rule.percentiles)
+
+
+def _domain_segments(scores: pd.Series, percentiles: tuple[float, ...]) -> pd.Series:
+    """Segments of one domain's scores by the national percentiles of the domain; NaN where there is no score."""
+    known = scores.dropna()
+    if known.empty:
+        return scores
+    hundredths = to_hundredths(known)
+    return pd.Series(segments(hundredths, cut_offs(hundredths, percentiles)), index=known.index)
 
 
 def _domain_score(made: Items, domain: str, framework: Framework) -> pd.Series:
     mine = [name for name, of in made.domains.items() if of == domain]
-    rows = made.values[mine].dropna(how="all")
+    rows = made.values[mine].dropna(how="all") if mine else made.values.iloc[:0]
     return pd.Series(
         averages(rows.to_numpy(), decimals=framework.scale.decimals) / 10**framework.scale.decimals,
         rows.index,

@@ -207,6 +207,8 @@ def _kind(header: list[str], path: Path) -> tuple[str, Mapping[str, str]]:
     absent = missing[kind]
     if len(absent) > len(kinds[kind]) / 2:
         message = "has not the columns of a data file or a league-table file of NHS England; remove it from the folder"
+        if len(header) == 1 and ";" in header[0]:
+            message = "is separated by semicolons; save it as CSV with commas"
         raise InputError(Problem(path.name, 1, None, message))
     if absent:
         raise InputError(
@@ -222,6 +224,8 @@ def _frame(header, lines, numbers, columns, path) -> pd.DataFrame:
     # A league-table file may give its quarter as a reporting date.
     wanted = {**columns, "Quarter": "quarter", "Reporting_date": "period"}
     frame = {name: _clean(cells[column], name) for column, name in wanted.items() if column in cells}
+    if "unit" in frame:  # rules look units up by name
+        frame["unit"] = [unit.lower() for unit in frame["unit"]]
     return pd.DataFrame({**frame, "file": path.name, "row": np.array(numbers)})
 
 

@@ -90,7 +90,7 @@ class Archive:
         return frame[frame["quarter"] == quarter].drop(columns="quarter")
 
     def latest(self, own: Framework | None = None) -> str:
-        """The latest quarter with metric rows of all trust types of its framework.
+        """The latest quarter with metric rows of all trust types of its framework, or the only quarter there is.
 
         InputError if there is none: the quarter must then be named.
         """
@@ -98,7 +98,10 @@ class Archive:
             framework = framework_for(quarter, own)
             if framework and set(framework.trust_types) <= self._types_with_rows(quarter, framework):
                 return quarter
-        raise InputError(f"{self.source} holds no quarter with metric rows of all trust types; name one with --quarter")
+        if len(self.quarters) == 1:
+            return self.quarters[0]
+        held = ", ".join(self.quarters)
+        raise InputError(f"{self.source} holds no quarter with metric rows of all trust types; name one of {held}")
 
     def _types_with_rows(self, quarter: str, framework: Framework) -> set[str]:
         rows = self._of(self.observations, quarter)
@@ -113,11 +116,11 @@ def quarter_order(quarter: str) -> tuple[int, int]:
 
 
 def trust_type_of(name: str, trust_types: Iterable[str]) -> str:
-    """The trust type with this short name. InputError naming those there are."""
+    """The trust type with this name, short or full. InputError naming those there are."""
     known = {slug(trust_type): trust_type for trust_type in trust_types}
-    if name not in known:
+    if slug(name) not in known:
         raise InputError(f"no trust type {name!r}; the figures hold {', '.join(sorted(known))}")
-    return known[name]
+    return known[slug(name)]
 
 
 def framework_for(quarter: str, own: Framework | None = None) -> Framework | None:
@@ -227,4 +230,7 @@ def reference_averages(quarter: str, trust_types: Iterable[str]) -> pd.Series:
 
 def no_rules(quarter: str) -> str:
     """What to say where the rules of a quarter's year are not known to the kit."""
-    return f"{quarter}: the kit has no rules for {rules.year_of(quarter)}; pass a framework file with --framework"
+    return (
+        f"{quarter}: the kit has no rules for {rules.year_of(quarter)}, so nothing could be recomputed; "
+        "published averages and segments are ranked again"
+    )

@@ -103,7 +103,7 @@ def reproduce(release: Release, framework: Framework | None) -> Reproduction:
             frames.append(_compare_metric_scores(release, framework))
         frames += list(_compare_league(release, rebuilt, name))
         notes += [note for note in rebuilt.notes if note not in notes]
-    comparisons = pd.concat([frame for frame in frames if len(frame)], ignore_index=True)
+    comparisons = pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
     names = release.trusts[["trust_type", "trust_name"]]
     comparisons = comparisons.drop(columns=names.columns, errors="ignore").join(names, on="trust_code")
     return Reproduction(release.quarter, comparisons[COMPARISON_COLUMNS], tuple(notes))

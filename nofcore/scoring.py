@@ -15,6 +15,7 @@ import pandas as pd
 
 from nofcore.errors import InputError, Problem
 from nofcore.framework import Combined, Framework, Lookup, Metric
+from nofcore.ranking import minimum_ranks
 from nofcore.release import Release
 
 LARGEST_POOL = 300
@@ -31,11 +32,6 @@ def to_hundredths(score, decimals: int = 2) -> np.ndarray:
     """
     scaled = np.nan_to_num(np.asarray(score, dtype=float)) * 10.0**decimals
     return np.floor(scaled + 0.5 + EXACT).astype(np.int64)
-
-
-def minimum_rank(keys: np.ndarray) -> np.ndarray:
-    """Rank from 1 of each key (1 = smallest); equal keys share the best rank of the tied."""
-    return np.searchsorted(np.sort(keys), keys, side="left") + 1
 
 
 def spread(rank: np.ndarray, n: int, best: float, worst: float) -> np.ndarray:
@@ -113,7 +109,7 @@ def rank_in_pool(values, ranks, types, better: str) -> tuple[np.ndarray, np.ndar
     size = np.bincount(cluster)
     is_open = (size > 1) & (mixed | unordered)
     _, ordered = np.unique(np.where(unordered[cluster], 0, ranks), return_inverse=True)
-    return minimum_rank(cluster * (ordered.max() + 1) + ordered), is_open[cluster]
+    return minimum_ranks(cluster * (ordered.max() + 1) + ordered), is_open[cluster]
 
 
 @dataclass(frozen=True)
@@ -188,12 +184,14 @@ def _rows(release: Release, metric_ids: Iterable[str]) -> pd.DataFrame:
 
 
 def _outside_pool(release: Release, framework: Framework) -> pd.MultiIndex:
-    """(trust, score) whose value is in a unit with a lookup of its own, outside the pool."""
+    """(trust, score) whose value is in a unit with a lookup of its own, outside the pool. The value itself may
+    be suppressed: small counts often are."""
+    rows = release.observations
     keys = [
         (code, metric.score)
         for metric in framework.metric
         if metric.unit
-        for code, unit in _rows(release, [metric.value])[["trust_code", "unit"]].itertuples(index=False)
+        for code, unit in rows.loc[rows["metric_id"] == metric.value, ["trust_code", "unit"]].itertuples(index=False)
         if unit in metric.unit
     ]
     return pd.MultiIndex.from_tuples(keys, names=["trust_code", "metric_id"])
@@ -246,7 +244,7 @@ def require_whole_pools(release: Release, framework: Framework) -> None:
         )
         message = (
             f"{release.quarter}: scores cannot be recomputed from values without the metric rows of {missing}; "
-            "add those files, or use --from scores"
+            "add those files, or start from the published scores"
         )
         raise InputError(Problem("", None, None, message))
     if not have:

@@ -19,6 +19,30 @@ class Text:
         return "\n\n".join(self.paragraphs)
 
 
+@dataclass(frozen=True)
+class Bullets:
+    """A list of points, each a bold opening and the rest; the text is escaped."""
+
+    points: tuple[tuple[str, str], ...]
+
+    def _repr_html_(self) -> str:
+        items = (
+            f"<li><strong>{html.escape(opening)}</strong> {html.escape(rest)}</li>" for opening, rest in self.points
+        )
+        return f"<ul>{''.join(items)}</ul>"
+
+
+def sentence(text: str) -> str:
+    """A note as a sentence: a capital first letter and a full stop."""
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """A number with its noun: "1 trust", "3 trusts"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def plural(trust_type: str) -> str:
     """ "Acute trust" -> "acute trusts"; an all-capital name such as an abbreviation keeps its case."""
     name = trust_type if trust_type.isupper() else trust_type[:1].lower() + trust_type[1:]

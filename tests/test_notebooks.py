@@ -39,7 +39,7 @@ def test_notebooks_run_from_end_to_end(path, tmp_path, capsys):
     assert f'href="{slug}.html"' in (tmp_path / "index.html").read_text("utf-8")
     executed = json.loads((tmp_path / f"{slug}.ipynb").read_text("utf-8"))
     assert all(cell.get("execution_count") for cell in executed["cells"] if cell["cell_type"] == "code")
-    assert "1 pages, 0 failed" in capsys.readouterr().out
+    assert "pages made 1, failed 0" in capsys.readouterr().out
 
 
 def test_every_notebook_has_a_page():

@@ -348,7 +348,7 @@ def test_a_stray_quote_in_a_large_file_is_told_where_it_opens(tmp_path):
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(100), "workbook"),
         (makers.content(ROWS).splitlines()[0], "no rows"),
         (b"a,b,c\n1,2,3\n", "not the columns"),
-        (makers.content(ROWS).replace(b",", b";"), "not the columns"),
+        (makers.content(ROWS).replace(b",", b";"), "separated by semicolons"),
     ],
 )
 def test_what_is_no_csv_file_of_nhs_england_is_named_for_what_it_is(tmp_path, content, said):
@@ -450,3 +450,9 @@ def test_a_damaged_file_is_read_or_refused_and_never_a_crash(tmp_path, content):
         assert len(str(error).splitlines()) == 1
     else:
         assert isinstance(found, release.Archive)
+
+
+def test_units_are_told_apart_without_regard_to_case(tmp_path):
+    row = makers.data_rows([Q1], [makers.ACUTE], metrics=["OF0048"])[0] | {"Units": "Count"}
+    makers.write(tmp_path / NAME, [row])
+    assert official.read_file(tmp_path / NAME).rows["unit"].tolist() == ["count"]

@@ -88,9 +88,19 @@ def test_capped_trusts_and_their_rank_without_the_override(rebuilt, figures):
     assert (frame["Places lost"].to_numpy() == (published["rank"] - published["score_rank"]).to_numpy()).all()
 
 
-def test_no_capped_trust_is_said_in_words(rebuilt, figures):
+def test_nobody_held_back_is_said_in_words(figures):
     flags = figures.league.assign(in_deficit=0.0)
-    assert "There are none." in tables.capped(rebuilt_of(replace(figures, league=flags)), ACUTE)._repr_html_()
+    nobody = rebuilt_of(replace(figures, league=flags))
+    assert tables.capped(nobody, ACUTE)._repr_html_() == ""
+    assert str(findings.about_override(nobody, ACUTE)).startswith("No trust is in a worse segment")
+
+
+def test_unknown_flags_are_never_read_as_nobody():
+    """Acute trusts after Q1: 37 averages of Q3 2025/26 at or below 2.35 stand in segment 3 or 4."""
+    third = release.embedded().release("Q3 2025/26")
+    said = str(findings.about_override(rebuilt_of(third), ACUTE))
+    assert said.startswith("Not known")
+    assert "37 trusts stand in a worse segment" in said
 
 
 def test_segment_counts_against_nhs_england(rebuilt):
@@ -101,8 +111,16 @@ def test_segment_counts_against_nhs_england(rebuilt):
 
 def test_agreement_table_against_nhs_england(compared):
     frame = tables.agreement(compared, None, "trusts of all types").frame.set_index("Figure")
-    row = frame.loc["metric score from metric values"]
+    row = frame[frame["Rebuilt from"] == "metric values"].loc["Metric score"]
     assert row[["Compared", "Exact", "Tied at published precision", "Other"]].tolist() == [3240, 3207, 33, 0]
+
+
+def test_differences_have_units_and_ranks_are_whole(compared):
+    frame = tables.differences(compared, framework.for_quarter("Q1 2025/26"), None, "trusts").frame
+    row = frame[(frame["Figure"] == "League rank") & (frame["Code"] == "RN3")].iloc[0]
+    assert row[["Published", "Rebuilt", "Difference"]].tolist() == ["76", "78", "+2 places"]
+    row = frame[(frame["Figure"] == "Average metric score") & (frame["Code"] == "RCX")].iloc[0]
+    assert row[["Published", "Rebuilt", "Difference"]].tolist() == ["3.35", "3.34", "-0.01 points"]
 
 
 @pytest.mark.parametrize("trust_type", [ACUTE, AMBULANCE])
@@ -129,7 +147,8 @@ def test_the_same_figures_give_the_same_chart(rebuilt):
 def test_headline_claims_no_more_than_was_rebuilt(figures, rebuilt, compared):
     said = findings.league_headline(rebuilt, compared, ACUTE)
     assert said.startswith("Every average, segment and rank of the 134 acute trusts in Q1 2025/26 can be rebuilt")
-    assert "38 trusts are held at segment 3" in said
+    assert "38 trusts are held at segment 3 by the financial override, losing up to 20 places." in said
+    assert "Of the 133 pairs of trusts next to each other in average score, 97 differ by 0.01 or less." in said
     published = figures.league.copy()
     published.loc["RXF", "segment"] = 4 if published.at["RXF", "segment"] != 4 else 3
     tampered = replace(figures, league=published)
@@ -148,3 +167,35 @@ def test_headline_of_a_quarter_without_metric_rows():
 @pytest.mark.parametrize(("score", "text"), [(2.7, "2.70"), (1.935, "1.935"), (2, "2.00"), (2.0525, "2.0525")])
 def test_points(score, text):
     assert wording.points(score) == text
+
+
+def test_a_users_own_rules_are_marked_as_such(rebuilt, compared):
+    said = findings.league_headline(rebuilt, compared, ACUTE, "/somewhere/mine.toml")
+    assert said.startswith("What if: these tables follow the rules in mine.toml, not NHS England's.")
+    assert list(tables.rules(rebuilt.framework, "mine.toml").frame) == ["Rule"]
+    assert "does not carry over" in str(findings.about_rules(rebuilt, "mine.toml"))
+
+
+def test_the_page_names_the_segment_of_the_rules_in_force(figures):
+    rules = framework.for_quarter(figures.quarter)
+    stricter = replace(rules, override=framework.Override(no_higher_than=4))
+    points = findings.how_not_to_read(league.build(figures, stricter), ACUTE).points
+    assert any("no higher than segment 4" in rest for _, rest in points)
+
+
+def test_a_type_without_any_figure_has_a_page_all_the_same(figures):
+    rows = figures.observations[~figures.observations["trust_code"].map(figures.trusts["trust_type"]).eq(AMBULANCE)]
+    published = figures.league.copy()
+    published.loc[figures.trusts["trust_type"] == AMBULANCE] = float("nan")
+    reference = replace(figures, observations=rows, league=published)
+    empty = rebuilt_of(reference)
+    compared = reproduce.reproduce(reference, framework.for_quarter(figures.quarter))
+    said = findings.league_headline(empty, compared, AMBULANCE)
+    assert said == "No ambulance trust can be ranked in Q1 2025/26: neither scores nor averages are at hand."
+
+
+def test_items_averaged_against_the_published_rows(rebuilt):
+    """Moorfields has 12 scored items in Q1 2025/26; among acute trusts the middle number is 17."""
+    items = rebuilt.of(ACUTE)["n_items"]
+    assert items["RP6"] == 12
+    assert items.median() == 17

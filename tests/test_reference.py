@@ -25,7 +25,10 @@ def invented_release(seed: int, quarter: str, sizes: list[int], with_ranks: bool
     trusts = pd.DataFrame({"trust_name": codes, "trust_type": types, "trust_subtype": "", "region": ""})
     trusts.index = pd.Index(codes, name="trust_code")
     rows = []
+    missing = set(random.choice([metric.score for metric in RULES.metric], 3))
     for metric in RULES.metric:
+        if metric.score in missing:
+            continue
         held = [code for code in codes if random.random() < 0.8 and types[codes.index(code)] in metric.trust_types]
         if metric.value:
             centre = metric.threshold if metric.threshold is not None else random.integers(-3, 60)

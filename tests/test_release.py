@@ -155,9 +155,14 @@ def test_the_latest_quarter_is_the_latest_with_rows_of_all_types(archive, tmp_pa
 
 
 def test_no_quarter_with_all_types(tmp_path):
-    makers.write(tmp_path / "a.csv", makers.data_rows([Q1], [AMBULANCE]))
-    with pytest.raises(InputError, match="name one with --quarter"):
+    makers.write(tmp_path / "a.csv", makers.data_rows([Q1, Q2], [AMBULANCE]))
+    with pytest.raises(InputError, match="name one of Q1 2025/26, Q2 2025/26"):
         release.read(tmp_path).latest()
+
+
+def test_the_only_quarter_needs_no_name(tmp_path):
+    makers.write(tmp_path / "a.csv", makers.data_rows([Q2], [AMBULANCE]))
+    assert release.read(tmp_path).latest() == Q2
 
 
 def test_a_release_holds_one_quarter_by_trust(archive):
@@ -180,8 +185,9 @@ def test_an_unknown_quarter(archive, quarter, said):
 
 def test_an_unknown_trust_type_names_those_there_are():
     assert release.trust_type_of("acute", TYPES) == ACUTE
+    assert release.trust_type_of("Acute trust", TYPES) == ACUTE
     with pytest.raises(InputError, match="hold acute, ambulance, mental-health-and-community"):
-        release.trust_type_of("Acute trust", TYPES)
+        release.trust_type_of("acut", TYPES)
 
 
 def test_a_folder_is_never_filled_from_the_embedded_data(tmp_path):

@@ -34,6 +34,8 @@ class Request:
 
 def run(request: Request) -> list[Outcome]:
     """Make the pages asked for. InputError for an unknown page or trust type, before anything is made."""
+    if request.out.exists() and not request.out.is_dir():
+        raise InputError(f"{request.out} is a file; --out takes a folder")
     pages = [page for name in names(request) for page in PAGES[name](request)]
     return make_pages(pages, request.out, provenance(request), request.workers)
 
@@ -68,7 +70,7 @@ def _league_tables(request: Request) -> list[Page]:
             request,
             "01_league_table",
             f"league-table-{release.slug(trust_type)}",
-            f"The league table of {plural(trust_type)}, {quarter}, rebuilt",
+            f"The league table of {plural(trust_type)}, {quarter}",
             trust_type=release.slug(trust_type),
         )
         for trust_type in _trust_types(request)
@@ -77,8 +79,9 @@ def _league_tables(request: Request) -> list[Page]:
 
 def _page(request: Request, notebook: str, name: str, title: str, **parameters) -> Page:
     quarter = request.figures.quarter
+    # As the user gave them: the notebook runs in the same folder and is handed on to readers.
     source = {"data": request.data, "framework": request.framework}
-    paths = {key: str(path.resolve()) if path else None for key, path in source.items()}
+    paths = {key: str(path) if path else None for key, path in source.items()}
     return Page(
         slug=f"{name}-{release.slug(quarter)}",
         notebook=NOTEBOOKS / f"{notebook}.ipynb",

@@ -3,6 +3,7 @@
 import contextlib
 import multiprocessing
 import os
+import shutil
 import signal
 import tempfile
 import time
@@ -15,6 +16,7 @@ from .index import index_html
 from .page import Outcome, Page
 
 CELL_TIMEOUT = 1800  # seconds
+LEAVE_TIMEOUT = 10  # seconds that an interrupted worker has to end its kernel
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,7 @@ def make_pages(
     _refuse_repeated(pages)
     out = Path(out).resolve()
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out, prefix=".making-", ignore_cleanup_errors=True) as folder:
-        stage = Path(folder)
+    with _stage(out) as stage:
         jobs = [Job(page, stage / page.slug, Path.cwd(), provenance, cell_timeout) for page in pages]
         with _workers(min(workers, len(pages)), executor) as pool:
             _refuse_undeclared(pool, pages)
@@ -71,6 +72,21 @@ def make_pages(
         (stage / "index.html").write_text(index_html(outcomes, out, provenance), encoding="utf-8")
         (stage / "index.html").replace(out / "index.html")
     return outcomes
+
+
+@contextlib.contextmanager
+def _stage(out: Path) -> Iterator[Path]:
+    """A folder beside the pages, gone afterwards. After an interruption a kernel may still be writing to it for
+    a moment, so that removing it can take more than one try."""
+    folder = Path(tempfile.mkdtemp(dir=out, prefix=".making-"))
+    try:
+        yield folder
+    finally:
+        for _ in range(50):
+            shutil.rmtree(folder, ignore_errors=True)
+            if not folder.exists():
+                break
+            time.sleep(0.1)
 
 
 def _refuse_repeated(pages: list[Page]) -> None:
@@ -192,8 +208,11 @@ def _workers(count: int, executor: Executor | None) -> Iterator[Executor]:
         yield pool
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
-        for process in set(multiprocessing.active_children()) - others:
+        ours = set(multiprocessing.active_children()) - others
+        for process in ours:
             process.terminate()
+        for process in ours:
+            process.join(LEAVE_TIMEOUT)
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
