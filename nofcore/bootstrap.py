@@ -20,14 +20,13 @@ import numpy as np
 import pandas as pd
 
 from nofcore import league
+from nofcore.defaults import DRAWS, SEED
 from nofcore.errors import InputError
 from nofcore.league import LeagueTable
 from nofcore.randomness import Block, tally
 from nofcore.scoring import to_hundredths
 
 LEVEL = 0.95
-DRAWS = 10_000
-SEED = 20250909
 _TABLE = 2**14
 """Sums of several items at a time are looked up in a table of at most this size."""
 

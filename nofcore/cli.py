@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from nofcore import __version__
+from nofcore.defaults import DRAWS, SEED
 from nofcore.errors import InputError, one_line
 
 # Modules that import pandas or start notebooks are imported by the commands that need them, so that
@@ -71,7 +72,7 @@ def _parser() -> Parser:
         help="start from the published metric scores (default), or recompute the scores from the values",
     )  # fmt: skip
     table.add_argument("--draws", type=_positive, metavar="N", help="fill the range columns from N bootstrap draws")
-    table.add_argument("--seed", type=_natural, metavar="S", help="seed of the draws")
+    table.add_argument("--seed", type=_natural, default=SEED, metavar="S", help=f"default: {SEED}")
     table.add_argument(
         "--cutoffs", choices=("published", "recomputed"), default="published",
         help="segment cut-offs in the draws: held fixed (default), or taken anew in each",
@@ -86,6 +87,9 @@ def _parser() -> Parser:
     report.add_argument("names", nargs="*", metavar="NAME", help="pages to make, such as league_table; default: all")
     _source_options(report)
     report.add_argument("--trust-type", default="all", metavar="SLUG", help="such as acute; default: all")
+    report.add_argument("--trust", metavar="CODE", help="the trust to show in particular, such as RJ1")
+    report.add_argument("--draws", type=_positive, default=DRAWS, metavar="N", help=f"default: {DRAWS:,}")
+    report.add_argument("--seed", type=_natural, default=SEED, metavar="S", help=f"default: {SEED}")
     report.add_argument("--workers", type=_positive, default=2, metavar="N", help="processes; default: 2")
     report.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="default: reports")
 
@@ -155,8 +159,7 @@ def _table(options) -> int:
     rebuilt = league.build(figures, framework, options.start)
     table, notes = rebuilt.table(wanted), [*figures.notes, *rebuilt.notes]
     if options.draws:
-        seed = bootstrap.SEED if options.seed is None else options.seed
-        uncertainty = bootstrap.rank_uncertainty(rebuilt, options.draws, seed, options.cutoffs)
+        uncertainty = bootstrap.rank_uncertainty(rebuilt, options.draws, options.seed, options.cutoffs)
         table = uncertainty.fill(table)
         notes.append(uncertainty.note())
     output.write_csv(table, options.out)
@@ -185,7 +188,16 @@ def _report(options) -> int:
 
     figures, _ = _load(options)
     request = plan.Request(
-        tuple(options.names), figures, options.trust_type, options.data, options.framework, options.out, options.workers
+        names=tuple(options.names),
+        figures=figures,
+        trust_type=options.trust_type,
+        data=options.data,
+        framework=options.framework,
+        out=options.out,
+        workers=options.workers,
+        draws=options.draws,
+        seed=options.seed,
+        trust=options.trust,
     )
     outcomes = plan.run(request)
     for outcome in outcomes:

@@ -17,6 +17,7 @@ from great_tables import GT
 from nofcore.bootstrap import RankUncertainty
 from nofcore.framework import Framework
 from nofcore.league import LeagueTable
+from nofcore.ranksets import RankSets
 from nofcore.reproduce import Reproduction
 from nofcore.wording import counted, plural
 
@@ -282,3 +283,22 @@ def range_differences(differences: pd.DataFrame, quarter: str) -> Table:
     caption = f"The {len(frame)} of {len(differences)} limits that differ from NHS England's, {quarter}."
     decimals = dict.fromkeys(["Published", "Drawn", "Difference"], 2)
     return Table("range-differences", frame, caption, "Trust", decimals, sortable=True)
+
+
+def rank_sets(found: RankSets, names: pd.Series, trust_type: str, quarter: str) -> Table:
+    """Confidence sets for the rank on the average. ``names``: trust names by code."""
+    rows = found.table()
+    frame = pd.DataFrame(
+        {
+            "Trust": names.reindex(rows["trust"]).to_numpy(),
+            "Average": rows["estimate"].to_numpy(),
+            "Rank on the average": rows["rank"].to_numpy(),
+            "From": rows["lower"].to_numpy(),
+            "To": rows["upper"].to_numpy(),
+        }
+    ).sort_values(["Rank on the average", "Trust"])
+    caption = (
+        f"Simultaneous 95 % confidence sets for the rank on the average (unrounded, without the override), "
+        f"{plural(trust_type)}, {quarter}."
+    )
+    return Table("rank-sets", frame, caption, "Trust", {"Average": 3}, sortable=True)

@@ -12,7 +12,10 @@ from nofcore import cli
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-PAGES = {"01_league_table": ("league_table", "league-table-ambulance-q1-2025-26")}
+PAGES = {
+    "01_league_table": ("league_table", "league-table-ambulance-q1-2025-26"),
+    "02_rank_uncertainty": ("rank_uncertainty", "rank-uncertainty-ambulance-q1-2025-26"),
+}
 
 
 def code_cells(path: Path) -> list:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nofcore import framework as rules
 from nofcore import release
+from nofcore.defaults import DRAWS, SEED
 from nofcore.errors import InputError
 from nofcore.release import Release
 from nofcore.report.page import Outcome, Page
@@ -21,7 +22,8 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 @dataclass(frozen=True)
 class Request:
     """What a user asks for. ``names``: pages, () for all; ``trust_type``: a short name or "all";
-    ``data`` and ``framework``: paths, None for the embedded data and the kit's own rules."""
+    ``data`` and ``framework``: paths, None for the embedded data and the kit's own rules; ``trust``: the
+    code of the trust that pages show in particular, None for the one in the middle of the table."""
 
     names: tuple[str, ...]
     figures: Release
@@ -30,13 +32,20 @@ class Request:
     framework: Path | None
     out: Path
     workers: int
+    draws: int = DRAWS
+    seed: int = SEED
+    trust: str | None = None
 
 
 def run(request: Request) -> list[Outcome]:
     """Make the pages asked for. InputError for an unknown page or trust type, before anything is made."""
     if request.out.exists() and not request.out.is_dir():
         raise InputError(f"{request.out} is a file; --out takes a folder")
+    if request.trust is not None and request.trust not in request.figures.trusts.index:
+        raise InputError(f"no trust {request.trust!r} in {request.figures.quarter}; --trust takes a code such as RJ1")
     pages = [page for name in names(request) for page in PAGES[name](request)]
+    if not pages:
+        raise InputError(f"{request.figures.quarter}: no metric scores are at hand, so {names(request)[0]} has no page")
     return make_pages(pages, request.out, provenance(request), request.workers)
 
 
@@ -77,6 +86,34 @@ def _league_tables(request: Request) -> list[Page]:
     ]
 
 
+def _rank_uncertainty(request: Request) -> list[Page]:
+    """A page for each type with metric rows: without them nothing can be drawn."""
+    quarter = request.figures.quarter
+    framework = release.framework_for(quarter, rules.load(request.framework) if request.framework else None)
+    return [
+        _page(
+            request,
+            "02_rank_uncertainty",
+            f"rank-uncertainty-{release.slug(trust_type)}",
+            f"How sure is a rank? {plural(trust_type).capitalize()}, {quarter}",
+            trust_type=release.slug(trust_type),
+            trust=request.trust,
+            draws=request.draws,
+            seed=request.seed,
+        )
+        for trust_type in _trust_types(request)
+        if _has_scores(request.figures, framework, trust_type)
+    ]
+
+
+def _has_scores(figures: Release, framework: rules.Framework | None, trust_type: str) -> bool:
+    if framework is None:
+        return False
+    codes = figures.trusts.index[figures.trusts["trust_type"] == trust_type]
+    rows = figures.observations
+    return bool((rows["trust_code"].isin(codes) & rows["metric_id"].isin(framework.score_ids)).any())
+
+
 def _page(request: Request, notebook: str, name: str, title: str, **parameters) -> Page:
     quarter = request.figures.quarter
     # As the user gave them: the notebook runs in the same folder and is handed on to readers.
@@ -91,5 +128,8 @@ def _page(request: Request, notebook: str, name: str, title: str, **parameters) 
     )
 
 
-PAGES: dict[str, Callable[[Request], list[Page]]] = {"league_table": _league_tables}
+PAGES: dict[str, Callable[[Request], list[Page]]] = {
+    "league_table": _league_tables,
+    "rank_uncertainty": _rank_uncertainty,
+}
 """Pages by the name that the command line takes, in the order in which they are made."""
