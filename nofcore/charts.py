@@ -17,6 +17,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from nofcore.bootstrap import LEVEL, RankUncertainty
+from nofcore.funnel import AverageFunnel
 from nofcore.league import LeagueTable
 from nofcore.wording import Text, plural, points
 
@@ -236,7 +237,10 @@ def rank_distribution(uncertainty: RankUncertainty, code: str) -> Chart:
             va="top",
             fontsize=9,
         )
-        axes.set(xlabel="Rank (1 = best)", ylabel="Share of draws (%)", xlim=(0, len(shares) + 1))
+        axes.set(
+            title=f"{row['trust_name']} ({code})", xlabel="Rank (1 = best)", ylabel="Share of draws (%)",
+            xlim=(0, len(shares) + 1),
+        )  # fmt: skip
     likely = shares.idxmax()
     return Chart(
         figure,
@@ -271,3 +275,66 @@ def _name_places(axes, rows: pd.DataFrame) -> None:
     if len(rows) <= NAMED_IN_PLOT:
         axes.set_xticks(rows["place"], rows["trust_code"])
         axes.set_xlabel("Trusts in league order")
+
+
+KIND_LABELS = {
+    "items": "Which metrics were chosen",
+    "noise": "Measurement (counted metrics only)",
+    "both": "Both together",
+}
+
+
+def kinds_of_uncertainty(side_by_side: pd.DataFrame, trust_type: str) -> Chart:
+    """Widths of the rank ranges of a type under each kind of uncertainty. ``side_by_side``: of `nofcore.noise`."""
+    rows = side_by_side[side_by_side["trust_type"] == trust_type]
+    long = pd.concat(
+        [pd.DataFrame({"kind": label, "width": rows[f"{kind}_rank_width"]}) for kind, label in KIND_LABELS.items()],
+        ignore_index=True,
+    ).dropna()
+    figure, axes = _axes(9, 2.6)
+    with plt.style.context(STYLE):
+        sns.stripplot(long, x="width", y="kind", color=SEGMENT_COLOURS[2], size=4, jitter=False, alpha=0.35, ax=axes)
+        for place, label in enumerate(KIND_LABELS.values()):
+            median = long.loc[long["kind"] == label, "width"].median()
+            axes.plot([median], [place], marker="|", markersize=26, markeredgewidth=2, color="#212b32", zorder=4)
+            axes.annotate(f"{median:.0f}", (median, place - 0.36), ha="center", va="bottom", fontsize=9)
+        axes.set(xlabel="Width of the 95 % range of the rank (places); the bar is the middle trust", ylabel="")
+    middle = long.groupby("kind")["width"].median()
+    said = "; ".join(f"{label[:1].lower()}{label[1:]} {middle[label]:.0f}" for label in KIND_LABELS.values())
+    return Chart(
+        figure,
+        f"Widths of the rank ranges of {len(rows)} {plural(trust_type)}, in places, middle value for each kind: {said}.",
+    )
+
+
+def average_funnel(found: AverageFunnel, segments: pd.Series) -> Chart:
+    """Averages of a trust type against their number of items, with the limits of 2 and 3 standard deviations.
+
+    ``segments``: by trust code.
+    """
+    rows = found.table().assign(segment=segments.reindex(found.table().index)).dropna(subset="segment")
+    rows = rows.assign(segment=rows["segment"].astype(int))
+    sizes = np.arange(max(int(rows["n_items"].min()) - 1, 1), int(rows["n_items"].max()) + 2)
+    limits = found.limits(sizes)
+    figure, axes = _axes(9, 4.2)
+    with plt.style.context(STYLE):
+        axes.axhline(found.target, color="#212b32", linewidth=1)
+        for sd, style in ((2, (0, (4, 3))), (3, "solid")):
+            for end in ("low", "high"):
+                axes.plot(sizes, limits[f"{end}_{sd}"], color="#616a72", linewidth=0.9, linestyle=style)
+            axes.annotate(
+                f"{sd} SD", (sizes[-1], limits[f"high_{sd}"].iloc[-1]), fontsize=8, color="#4c555b", va="center"
+            )
+        sns.scatterplot(
+            rows, x="n_items", y="average", hue="segment", style="segment", palette=SEGMENT_COLOURS,
+            markers=SEGMENT_MARKERS, s=40, edgecolor="white", linewidth=0.4, ax=axes, zorder=3,
+        )  # fmt: skip
+        axes.set(xlabel="Number of items averaged", ylabel="Average metric score (1 = best, 4 = worst)")
+        handles, labels = axes.get_legend_handles_labels()
+        axes.legend(handles, [f"Segment {label}" for label in labels], loc="upper right")
+    beyond = int((rows["outside"].abs() >= 2).sum())
+    return Chart(
+        figure,
+        f"Funnel of the averages of {len(rows)} {plural(found.trust_type)} against their numbers of items, {sizes[0] + 1} to "
+        f"{sizes[-1] - 1}. The limits narrow as items grow in number; {beyond} trusts lie beyond 2 standard deviations.",
+    )

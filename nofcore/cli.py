@@ -90,6 +90,7 @@ def _parser() -> Parser:
     report.add_argument("--trust", metavar="CODE", help="the trust to show in particular, such as RJ1")
     report.add_argument("--draws", type=_positive, default=DRAWS, metavar="N", help=f"default: {DRAWS:,}")
     report.add_argument("--seed", type=_natural, default=SEED, metavar="S", help=f"default: {SEED}")
+    report.add_argument("--activity", type=Path, metavar="FILE", help="numerators and denominators of your own")
     report.add_argument("--workers", type=_positive, default=2, metavar="N", help="processes; default: 2")
     report.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="default: reports")
 
@@ -152,13 +153,15 @@ def _tell(notes: Sequence[str]) -> None:
 
 
 def _table(options) -> int:
-    from nofcore import bootstrap, league, output, release
+    from nofcore import league, output, release
 
     figures, framework = _load(options)
     wanted = None if options.trust_type == "all" else release.trust_type_of(options.trust_type, figures.trust_types)
     rebuilt = league.build(figures, framework, options.start)
     table, notes = rebuilt.table(wanted), [*figures.notes, *rebuilt.notes]
     if options.draws:
+        from nofcore import bootstrap
+
         uncertainty = bootstrap.rank_uncertainty(rebuilt, options.draws, options.seed, options.cutoffs)
         table = uncertainty.fill(table)
         notes.append(uncertainty.note())
@@ -198,6 +201,7 @@ def _report(options) -> int:
         draws=options.draws,
         seed=options.seed,
         trust=options.trust,
+        activity=options.activity,
     )
     outcomes = plan.run(request)
     for outcome in outcomes:

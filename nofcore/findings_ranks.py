@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from nofcore import bootstrap, league, pairs, ranksets, release, tables
+from nofcore import bootstrap, charts, funnel, league, noise, pairs, ranksets, release, tables
 from nofcore.bootstrap import RankUncertainty
 from nofcore.errors import InputError
 from nofcore.league import LeagueTable
@@ -227,3 +227,99 @@ def sets_table(found: Sets | None, rebuilt: LeagueTable, trust_type: str) -> tab
     if found is None:
         return Text(())
     return tables.rank_sets(found.sets, rebuilt.trusts["trust_name"], trust_type, rebuilt.quarter)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Ranges under each kind of uncertainty, and the counts behind the measured ones."""
+
+    counts: pd.DataFrame
+    side_by_side: pd.DataFrame
+    funnels: pd.DataFrame
+
+
+def measurement(
+    rebuilt: LeagueTable, figures: release.Release, trust_type: str, draws: int, seed: int, activity: str | None = None
+) -> Measurement | None:
+    """Draw values from their counts and rank anew; None where no counts are at hand for the type.
+
+    ``activity``: a user's file of counts, in which every problem is an error; None for the embedded counts.
+    """
+    if activity is None and not (release.embedded_table("activity")["quarter"] == figures.quarter).any():
+        return None
+    counts = noise.activity(figures, rebuilt.framework, activity)
+    if not counts["trust_code"].map(figures.trusts["trust_type"]).eq(trust_type).any():
+        return None
+    side_by_side = noise.compare(rebuilt, figures, rebuilt.framework, draws, seed, counts=counts)
+    found = funnel.funnels(figures, rebuilt.framework, counts)
+    return Measurement(counts, side_by_side, funnel.summary(found))
+
+
+def about_measurement(found: Measurement | None, rebuilt: LeagueTable, trust_type: str) -> Text:
+    """How wide ranges are under errors of measurement, beside the choice of metrics."""
+    if found is None:
+        return Text(
+            (
+                f"Not known for {plural(trust_type)} in {rebuilt.quarter}: the numbers of patients behind the values are not at "
+                "hand. A table of numerators and denominators can be given with --activity.",
+            )
+        )
+    rows = found.side_by_side[found.side_by_side["trust_type"] == trust_type].dropna(subset="noise_rank_width")
+    metrics = found.counts["metric_id"].nunique()
+    return Text(
+        (
+            f"For {metrics} metrics the numbers of patients are known. Their values are drawn anew from those numbers "
+            "(binomial), scored in their whole pools, and all trusts ranked again; other metrics stay as published. Half of the "
+            f"{len(rows)} {plural(trust_type)} then have a rank range of {rows['noise_rank_width'].median():.0f} places or more, "
+            f"where the choice of metrics gives {rows['items_rank_width'].median():.0f} and both together "
+            f"{rows['both_rank_width'].median():.0f}. Chance in the counted metrics matters far less than which metrics are "
+            "counted. Errors of the other metrics, surveys among them, are not in this."
+            if rows["noise_rank_width"].median() * 2 < rows["items_rank_width"].median()
+            else f"For {metrics} metrics the numbers of patients are known; the table shows what drawing them anew does.",
+        )
+    )
+
+
+def measurement_chart(found: Measurement | None, trust_type: str) -> charts.Chart | Text:
+    """The kinds of uncertainty side by side; nothing where no counts are at hand."""
+    return Text(()) if found is None else charts.kinds_of_uncertainty(found.side_by_side, trust_type)
+
+
+def funnel_table(found: Measurement | None, quarter: str) -> tables.Table | Text:
+    """Trusts outside the funnels of the counted metrics; nothing where no counts are at hand."""
+    return Text(()) if found is None else tables.funnels(found.funnels, quarter)
+
+
+def about_funnels(found: Measurement | None, average: funnel.AverageFunnel | None, trust_type: str) -> Text:
+    """What funnel plots show that a ranking hides."""
+    said = []
+    if found is not None:
+        summary = found.funnels
+        outside = summary["better_2_overdispersed"] + summary["worse_2_overdispersed"]
+        said.append(
+            "A funnel plot asks whether a trust differs from the average by more than chance, instead of ranking it. By chance "
+            f"in patient numbers alone most trusts lie outside; but trusts differ for many reasons at once, and allowing for "
+            f"that spread only {outside.min():.0f} to {outside.max():.0f} trusts a metric lie beyond 2 standard deviations."
+        )
+    if average is not None:
+        sizes = average.sizes(TAIL)
+        first, every = sizes.iloc[0], sizes.loc["all"]
+        said.append(
+            f"Averages of few items spread more. The first {first['trusts']:.0f} {plural(trust_type)} in the table have "
+            f"{first['lowest']:.0f} to {first['highest']:.0f} items; the middle number of all {every['trusts']:.0f} is "
+            f"{every['median']:.0f}."
+        )
+    return Text(tuple(said))
+
+
+def average_funnel(rebuilt: LeagueTable, trust_type: str) -> funnel.AverageFunnel | None:
+    """The funnel of the averages of a type; None where it cannot be drawn."""
+    try:
+        return funnel.average_funnel(rebuilt, trust_type)
+    except InputError:
+        return None
+
+
+def average_chart(average: funnel.AverageFunnel | None, rebuilt: LeagueTable) -> charts.Chart | Text:
+    """The funnel of the averages as a chart; nothing where there is none."""
+    return Text(()) if average is None else charts.average_funnel(average, rebuilt.trusts["segment"])

@@ -6,6 +6,7 @@ Nothing downstream knows where the figures came from.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from nofcore import framework as rules
-from nofcore import merge, official, schemas
+from nofcore import merge, official
 from nofcore.errors import InputError
 from nofcore.framework import Framework
 from nofcore.official import slug
@@ -164,8 +165,18 @@ def _read_embedded(own: Framework | None) -> Archive:
         frame = embedded_table(name)[columns]
         frames[name] = frame.assign(file=f"{name}.csv", row=np.arange(len(frame)) + 2)
     inputs = tuple((f"{name}.csv", _sha256(FOLDER / f"{name}.csv")) for name in frames)
-    _check(frames["observations"], frames["trusts"], frames["league_tables"], own)
+    if inputs != checked_before():
+        _check(frames["observations"], frames["trusts"], frames["league_tables"], own)
     return _archive(frames["observations"], frames["trusts"], frames["league_tables"], EMBEDDED, inputs)
+
+
+def checked_before() -> tuple[tuple[str, str], ...]:
+    """(file name, SHA-256) of the embedded tables as they were when they last passed the checks.
+
+    Files that still are the same need not be checked at every start; a test checks them and this record.
+    """
+    with (FOLDER / "checked.csv").open(encoding="utf-8", newline="") as file:
+        return tuple((row["file"], row["sha256"]) for row in csv.DictReader(file))
 
 
 def _sha256(path: Path) -> str:
@@ -198,6 +209,8 @@ def _suppressed(files: list[official.OfficialFile]) -> list[str]:
 def _check(observations, trusts, tables, own: Framework | None, shown=None) -> None:
     """Raise InputError with all that is wrong. Published figures are judged by the rules they were published
     under: the kit's where it has them, so that no "what if" of a user's own can make them wrong."""
+
+    from nofcore import schemas  # pandera takes half a second to import; figures checked before do not need it
 
     def published_under(quarter: str) -> Framework | None:
         return rules.for_quarter(quarter) or framework_for(quarter, own)

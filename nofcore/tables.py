@@ -302,3 +302,23 @@ def rank_sets(found: RankSets, names: pd.Series, trust_type: str, quarter: str) 
         f"{plural(trust_type)}, {quarter}."
     )
     return Table("rank-sets", frame, caption, "Trust", {"Average": 3}, sortable=True)
+
+
+def funnels(summary: pd.DataFrame, quarter: str) -> Table:
+    """How many trusts lie outside the funnel of each metric. ``summary``: of `nofcore.funnel.summary`."""
+    frame = pd.DataFrame(
+        {
+            "Metric": summary["name"].to_numpy(),
+            "Trusts": summary["trusts"].to_numpy(),
+            "Pooled (%)": summary["target"].to_numpy(),
+            "Beyond 2 SD": (summary["better_2"] + summary["worse_2"]).to_numpy(),
+            "Overdispersion": summary["phi"].to_numpy(),
+            "Better, allowing for it": summary["better_2_overdispersed"].to_numpy(),
+            "Worse, allowing for it": summary["worse_2_overdispersed"].to_numpy(),
+        }
+    )
+    caption = (
+        f"Funnel plots of the metrics with counts, {quarter}: trusts beyond 2 standard deviations (SD) of the pooled share, by "
+        "chance alone and allowing for overdispersion (variance as a multiple of chance)."
+    )
+    return Table("funnels", frame, caption, "Metric", {"Pooled (%)": 1})

@@ -226,3 +226,9 @@ def test_a_framework_of_a_user_s_own_serves_its_year_only():
     assert release.framework_for("Q2 2031/32", own) is own
     assert release.framework_for(Q1, own) is framework.for_quarter(Q1)
     assert release.framework_for("Q2 2032/33", own) is None
+
+
+def test_the_embedded_data_pass_the_checks_and_are_on_record(monkeypatch):
+    assert release.embedded().inputs == release.checked_before()
+    monkeypatch.setattr(release, "checked_before", lambda: ())
+    assert release._read_embedded(None).quarters == release.embedded().quarters

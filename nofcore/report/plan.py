@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nofcore import framework as rules
-from nofcore import release
+from nofcore import noise, release
 from nofcore.defaults import DRAWS, SEED
 from nofcore.errors import InputError
 from nofcore.release import Release
@@ -23,7 +23,8 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 class Request:
     """What a user asks for. ``names``: pages, () for all; ``trust_type``: a short name or "all";
     ``data`` and ``framework``: paths, None for the embedded data and the kit's own rules; ``trust``: the
-    code of the trust that pages show in particular, None for the one in the middle of the table."""
+    code of the trust that pages show in particular, None for the one in the middle of the table;
+    ``activity``: the user's own file of numerators and denominators."""
 
     names: tuple[str, ...]
     figures: Release
@@ -35,6 +36,7 @@ class Request:
     draws: int = DRAWS
     seed: int = SEED
     trust: str | None = None
+    activity: Path | None = None
 
 
 def run(request: Request) -> list[Outcome]:
@@ -89,7 +91,9 @@ def _league_tables(request: Request) -> list[Page]:
 def _rank_uncertainty(request: Request) -> list[Page]:
     """A page for each type with metric rows: without them nothing can be drawn."""
     quarter = request.figures.quarter
-    framework = release.framework_for(quarter, rules.load(request.framework) if request.framework else None)
+    framework = _framework(request)
+    if request.activity and framework:
+        noise.activity(request.figures, framework, request.activity)  # a bad file is refused before anything is made
     return [
         _page(
             request,
@@ -100,10 +104,16 @@ def _rank_uncertainty(request: Request) -> list[Page]:
             trust=request.trust,
             draws=request.draws,
             seed=request.seed,
+            activity=str(request.activity) if request.activity else None,
         )
         for trust_type in _trust_types(request)
         if _has_scores(request.figures, framework, trust_type)
     ]
+
+
+def _framework(request: Request) -> rules.Framework | None:
+    own = rules.load(request.framework) if request.framework else None
+    return release.framework_for(request.figures.quarter, own)
 
 
 def _has_scores(figures: Release, framework: rules.Framework | None, trust_type: str) -> bool:
