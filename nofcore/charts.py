@@ -298,7 +298,10 @@ def kinds_of_uncertainty(side_by_side: pd.DataFrame, trust_type: str) -> Chart:
             median = long.loc[long["kind"] == label, "width"].median()
             axes.plot([median], [place], marker="|", markersize=26, markeredgewidth=2, color="#212b32", zorder=4)
             axes.annotate(f"{median:.0f}", (median, place - 0.36), ha="center", va="bottom", fontsize=9)
-        axes.set(xlabel="Width of the 95 % range of the rank (places); the bar is the middle trust", ylabel="")
+        axes.set(
+            xlabel="Width of the 95 % range of the rank (places); the bar is the middle trust",
+            ylabel="", ylim=(len(KIND_LABELS) - 0.5, -0.75),
+        )  # fmt: skip
     middle = long.groupby("kind")["width"].median()
     said = "; ".join(f"{label[:1].lower()}{label[1:]} {middle[label]:.0f}" for label in KIND_LABELS.values())
     return Chart(
@@ -331,7 +334,13 @@ def average_funnel(found: AverageFunnel, segments: pd.Series) -> Chart:
         )  # fmt: skip
         axes.set(xlabel="Number of items averaged", ylabel="Average metric score (1 = best, 4 = worst)")
         handles, labels = axes.get_legend_handles_labels()
-        axes.legend(handles, [f"Segment {label}" for label in labels], loc="upper right")
+        axes.legend(
+            handles,
+            [f"Segment {label}" for label in labels],
+            loc="lower center",
+            bbox_to_anchor=(0.5, 1.0),
+            ncols=len(labels),
+        )
     beyond = int((rows["outside"].abs() >= 2).sum())
     return Chart(
         figure,
