@@ -18,6 +18,7 @@ from typing import NoReturn
 from nofcore import __version__
 from nofcore.defaults import DRAWS, SEED
 from nofcore.errors import InputError, one_line
+from nofcore.wording import counted
 
 # Modules that import pandas or start notebooks are imported by the commands that need them, so that
 # help and usage errors answer at once.
@@ -167,7 +168,7 @@ def _table(options) -> int:
         notes.append(uncertainty.note())
     output.write_csv(table, options.out)
     _tell(notes)
-    print(f"{options.out}: {len(table)} trusts, {figures.quarter}")
+    print(f"{options.out}: {counted(len(table), 'trust')}, {figures.quarter}")
     return 0
 
 
@@ -181,7 +182,7 @@ def _scores(options) -> int:
     scores.insert(0, "quarter", figures.quarter)
     columns = ["quarter", "trust_code", "metric_id", "value", "score", "published_score", "tied"]
     output.write_csv(scores[columns], options.out)
-    _tell(figures.notes)
+    _tell((*figures.notes, *scoring.pool_notes(figures, framework)))
     print(f"{options.out}: {len(scores)} scores recomputed from values, {figures.quarter}")
     return 0
 

@@ -127,8 +127,8 @@ def about_domains(league: LeagueTable, trust_type: str) -> Text:
         return Text(())
     return Text(
         (
-            "The average hides how differently trusts do on the domains. Blue is better, orange is worse, grey means that "
-            "no metric of the domain applies.",
+            "The average may hide how differently a trust does on the domains. Blue is better, orange is worse, grey means "
+            "that no score of the domain is at hand.",
         )
     )
 
@@ -136,8 +136,13 @@ def about_domains(league: LeagueTable, trust_type: str) -> Text:
 def about_override(league: LeagueTable, trust_type: str) -> Text:
     """Who is held back by the override; or that it is not known."""
     rows, held = league.of(trust_type), league.capped(trust_type)
-    if rows[["unadjusted_segment", "in_deficit"]].isna().all(axis=None):
-        return Text((f"{_flags_not_known(league, trust_type)}{_must_be_held(league, rows)}",))
+    if rows["unadjusted_segment"].isna().any():
+        return Text(
+            (
+                f"Not known: the figures at hand for {plural(trust_type)} in {league.quarter} do not show the segment before the "
+                f"override.{_must_be_held(league, rows)}",
+            )
+        )
     if not len(held):
         return Text((f"No trust is in a worse segment than its average would give it in {league.quarter}.",))
     return Text(
@@ -146,13 +151,6 @@ def about_override(league: LeagueTable, trust_type: str) -> Text:
             "every trust of the better segments. The table shows the rank each would hold if the override held no trust "
             "back; other trusts gain the places that these lose.",
         )
-    )
-
-
-def _flags_not_known(league: LeagueTable, trust_type: str) -> str:
-    return (
-        f"Not known: the figures at hand for {plural(trust_type)} in {league.quarter} show neither the deficit flag nor the "
-        "segment before the override."
     )
 
 
@@ -202,15 +200,16 @@ def about_rules(league: LeagueTable, own_rules: str | None = None) -> Text:
     )
 
 
-def limitations(league: LeagueTable, trust_type: str) -> Text:
+def limitations(league: LeagueTable, trust_type: str, own_rules: str | None = None) -> Text:
     """What the page cannot say, and how its figures came about."""
     said = ["This page does not say how sure a rank is; the page on rank uncertainty does."]
     if league.of(trust_type)["recomputed"].any():
         said += [
             "The files show values and scores rounded to two decimals. What lies behind the rounding can be recovered for "
             "scores, but not for values.",
-            "Standards were read off the figures of Q1 2025/26 and fit them; the exact wording of a standard may differ.",
         ]
+    if league.framework and own_rules is None:
+        said.append("Standards were read off published figures; the exact wording of a standard may differ.")
     return Text((*said, *map(sentence, league.notes)))
 
 
@@ -257,9 +256,10 @@ def explain_differences(reproduction: Reproduction, framework: Framework | None)
 def _why_averages_differ(quarter: str, framework: Framework | None) -> str:
     """Recomputed scores are averaged unrounded, whatever NHS England did in the quarter."""
     first = framework.rounded_first.get(quarter, ()) if framework else ()
-    if not first:
-        return " The tied scores explain this."
-    return (
-        f" Two things explain this: the tied scores, and {len(first)} metric scores that NHS England rounded in {quarter} "
-        "before it averaged them, while recomputed scores are averaged unrounded."
+    rounded = (
+        f", {len(first)} metric scores that NHS England rounded in {quarter} before it averaged them (recomputed scores are "
+        "averaged unrounded)"
+        if first
+        else ""
     )
+    return f" Known causes are the tied scores{rounded}, and any metric that the limitations below name as missing."

@@ -218,7 +218,9 @@ def limitations(uncertainty: RankUncertainty) -> Text:
 
 def shown_trust(uncertainty: RankUncertainty, trust_type: str, code: str | None) -> str:
     """The trust that a page shows in particular: the one asked for if it is of the type, else the middle one."""
-    codes = list(_drawn(uncertainty, trust_type).index)
+    codes = list(_drawn(uncertainty, trust_type).index) or list(
+        uncertainty.trusts.index[uncertainty.trusts["trust_type"] == trust_type]
+    )
     return code if code in codes else codes[len(codes) // 2]
 
 
@@ -266,18 +268,16 @@ def about_measurement(found: Measurement | None, rebuilt: LeagueTable, trust_typ
         )
     rows = found.side_by_side[found.side_by_side["trust_type"] == trust_type].dropna(subset="noise_rank_width")
     metrics = found.counts["metric_id"].nunique()
-    return Text(
-        (
-            f"For {metrics} metrics the numbers of patients are known. Their values are drawn anew from those numbers "
-            "(binomial), scored in their whole pools, and all trusts ranked again; other metrics stay as published. Half of the "
-            f"{len(rows)} {plural(trust_type)} then have a rank range of {rows['noise_rank_width'].median():.0f} places or more, "
-            f"where the choice of metrics gives {rows['items_rank_width'].median():.0f} and both together "
-            f"{rows['both_rank_width'].median():.0f}. Chance in the counted metrics matters far less than which metrics are "
-            "counted. Errors of the other metrics, surveys among them, are not in this."
-            if rows["noise_rank_width"].median() * 2 < rows["items_rank_width"].median()
-            else f"For {metrics} metrics the numbers of patients are known; the table shows what drawing them anew does.",
-        )
+    noise_width, items_width = rows["noise_rank_width"].median(), rows["items_rank_width"].median()
+    said = (
+        f"For {metrics} metrics the numbers of patients are known. Their values are drawn anew from those numbers (binomial), "
+        "scored in their whole pools, and all trusts ranked again; other metrics stay as published. Half of the "
+        f"{len(rows)} {plural(trust_type)} then have a rank range of {noise_width:.0f} places or more, where the choice of "
+        f"metrics gives {items_width:.0f} and both together {rows['both_rank_width'].median():.0f}."
     )
+    if noise_width * 2 < items_width:
+        said += " Chance in the counted metrics matters far less than which metrics are counted."
+    return Text((f"{said} Errors of the other metrics, surveys among them, are not in this.",))
 
 
 def measurement_chart(found: Measurement | None, trust_type: str) -> charts.Chart | Text:
@@ -296,10 +296,12 @@ def about_funnels(found: Measurement | None, average: funnel.AverageFunnel | Non
     if found is not None:
         summary = found.funnels
         outside = summary["better_2_overdispersed"] + summary["worse_2_overdispersed"]
+        beyond = (summary["better_2"] + summary["worse_2"]) / summary["trusts"]
         said.append(
             "A funnel plot asks whether a trust differs from the average by more than chance, instead of ranking it. By chance "
-            f"in patient numbers alone most trusts lie outside; but trusts differ for many reasons at once, and allowing for "
-            f"that spread only {outside.min():.0f} to {outside.max():.0f} trusts a metric lie beyond 2 standard deviations."
+            f"in patient numbers alone {beyond.min():.0%} to {beyond.max():.0%} of trusts lie beyond 2 standard deviations on a "
+            "metric; but trusts differ for many reasons at once, and allowing for that spread "
+            f"{outside.min():.0f} to {outside.max():.0f} trusts a metric do."
         )
     if average is not None:
         sizes = average.sizes(TAIL)

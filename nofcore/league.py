@@ -160,7 +160,7 @@ def scores_to_average(
         score = published["score"].where(~first, published["published_score"])
         return published.assign(score=score)[["trust_code", "metric_id", "score"]]
     recomputed = scoring.scores_from_values(release, framework)
-    notes += _without_value(recomputed, published, framework, release.quarter)
+    notes += scoring.pool_notes(release, framework)
     only = {metric.score for metric in framework.metric if metric.model == "published"}
     rest = published[published["metric_id"].isin(only)]
     return pd.concat([recomputed, rest], ignore_index=True)[["trust_code", "metric_id", "score"]]
@@ -175,22 +175,6 @@ def _not_recovered(published: pd.DataFrame, quarter: str) -> list[str]:
     return [
         f"{quarter}: the unrounded scores of {listed} could not be recovered, as the published ones fit no one number of "
         "trusts; they were averaged as published"
-    ]
-
-
-def _without_value(recomputed, published, framework: Framework, quarter: str) -> list[str]:
-    """Published scores of metrics with values whose own value is missing: the pool they were ranked in is not whole."""
-    key = ["trust_code", "metric_id"]
-    scored = {metric.score for metric in framework.metric if metric.value}
-    expected = pd.MultiIndex.from_frame(published.loc[published["metric_id"].isin(scored), key])
-    missing = expected.difference(pd.MultiIndex.from_frame(recomputed[key])).to_frame(index=False)
-    if missing.empty:
-        return []
-    counts = missing["metric_id"].value_counts().sort_index()
-    listed = ", ".join(f"{metric_id} ({count})" for metric_id, count in counts.items())
-    return [
-        f"{quarter}: trusts with a published score but no value: {listed}; they have no recomputed score, and those of "
-        "other trusts are ranked without them"
     ]
 
 
@@ -249,6 +233,7 @@ def build(release: Release, framework: Framework | None, start: str = "scores") 
     if framework and _has_scores(release, framework, start):
         made = items(scores_to_average(release, framework, start, notes), framework)
         cuts = _recompute(trusts, made, release, framework, notes)
+        notes += _notes_on_averages(trusts, made, release, framework)
     _note_published(trusts, release, framework, notes)
     _rank(trusts, notes)
     scores, domain_segments = _domains(made, trusts, framework, notes)
@@ -299,6 +284,36 @@ def _recompute(trusts: pd.DataFrame, made: Items, release: Release, framework: F
     return cuts
 
 
+def _notes_on_averages(trusts, made: Items, release: Release, framework: Framework) -> list[str]:
+    """Metrics of which nothing is at hand, and averages that do not come out as published."""
+    types = set(trusts.loc[trusts["recomputed"], "trust_type"])
+    grouped = {metric.score: metric.group for metric in framework.metric if metric.group}
+    seen = set(release.observations.loc[release.observations["value"].notna(), "metric_id"])
+    absent = [
+        metric.score
+        for metric in framework.metric
+        if types & set(metric.trust_types) and metric.averaged and not {metric.score, metric.value} & seen
+    ]
+    notes = []
+    if absent:
+        notes.append(
+            f"{release.quarter}: no figures for {', '.join(absent)} of the framework; averages are of the other metrics"
+            + (", and a group is the mean of its other members" if set(absent) & set(grouped) else "")
+        )
+    both = (
+        trusts[trusts["recomputed"]]
+        .join(release.league["average_score"].rename("published"))
+        .dropna(subset="published")
+    )
+    off = (both["average_score"] - both["published"]).abs()
+    if (off > 0.004).any():
+        notes.append(
+            f"{release.quarter}: {int((off > 0.004).sum())} of {len(both)} rebuilt averages differ from the published ones, by "
+            f"up to {off.max():.2f}"
+        )
+    return notes
+
+
 def _flags(trusts: pd.DataFrame, release: Release, framework: Framework) -> pd.Series:
     """Override flags as published; they are read, never derived."""
     unknown = trusts.index[trusts["in_deficit"].isna()]
@@ -318,7 +333,12 @@ def _cut_offs(trusts, release: Release, framework: Framework, notes: list[str]) 
     if rule.rule == "thresholds":
         # Thresholds such as 2.32 have no exact binary form; in hundredths they are whole.
         return {"": tuple(round(cut * 10**framework.scale.decimals, 6) for cut in rule.thresholds)}
-    known = trusts[trusts["average_score"].notna()]
+    known = trusts[trusts["average_score"].notna() & trusts["trust_type"].isin(framework.trust_types)]
+    strangers = sorted(set(trusts["trust_type"]) - set(framework.trust_types))
+    if strangers:
+        notes.append(
+            f"{release.quarter}: the framework has no rules for {', '.join(strangers)}; left out of pools and cut-offs"
+        )
     if rule.pool == "type":
         return {
             name: tuple(cut_offs(rows["hundredths"].to_numpy(), rule.percentiles))
@@ -339,9 +359,17 @@ def _cut_offs(trusts, release: Release, framework: Framework, notes: list[str]) 
 
 
 def _cut_off_note(cuts, known: pd.DataFrame, missing: list[str], release: Release) -> str:
+    held = releases.embedded_table("trusts")
+    held = held[held["quarter"] == release.quarter]["trust_type"].value_counts()
+
+    def counted(rows: pd.DataFrame) -> list[str]:
+        """Types with their numbers of trusts, and how many the kit knows of where that is more."""
+        counts = rows["trust_type"].value_counts().sort_index()
+        return [f"{name} ({n} of {held[name]})" if held.get(name, n) > n else name for name, n in counts.items()]
+
     parts = {
-        "recomputed here": sorted(known.loc[known["recomputed"], "trust_type"].unique()),
-        f"published, from {release.source}": sorted(known.loc[~known["recomputed"], "trust_type"].unique()),
+        "recomputed here": counted(known[known["recomputed"]]),
+        f"published, from {release.source}": counted(known[~known["recomputed"]]),
         "published, from the embedded league tables": missing,
     }
     sources = "; ".join(f"{how}: {', '.join(types)}" for how, types in parts.items() if types)
@@ -355,10 +383,11 @@ def _note_published(trusts, release: Release, framework: Framework | None, notes
     for trust_type, rows in trusts.groupby("trust_type"):
         held = rows.index[~rows["recomputed"] & rows["average_score"].notna()]
         if len(held):
-            who = f"all {len(held)} trusts" if len(held) == len(rows) else f"{len(held)} trusts ({', '.join(held)})"
+            listed = f"{', '.join(held[:5])}{' ...' if len(held) > 5 else ''}"
+            who = f"any of the {len(held)} trusts" if len(held) == len(rows) else f"{len(held)} trusts ({listed})"
             notes.append(
-                f"{release.quarter}, {trust_type}: no metric rows for {who}, so nothing could be recomputed for them; "
-                "published averages and segments, ranked again"
+                f"{release.quarter}, {trust_type}: no metric scores that the rules know for {who}, so nothing could be "
+                "recomputed for them; published averages and segments, ranked again"
             )
 
 
@@ -385,7 +414,7 @@ def _domains(made: Items | None, trusts, framework, notes: list[str]) -> tuple[p
     scores = {domain.key: _domain_score(made, domain.key, framework) for domain in framework.domain}
     scores = pd.DataFrame(scores).reindex(trusts.index)
     rule = framework.segments
-    ranked = trusts.dropna(subset="average_score")
+    ranked = trusts[trusts["trust_type"].isin(framework.trust_types)].dropna(subset="average_score")
     absent = sorted(
         {*framework.trust_types} - {*ranked["trust_type"]} | {*ranked.loc[~ranked["recomputed"], "trust_type"]}
     )

@@ -8,7 +8,7 @@ functions on a `Release`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -150,6 +150,7 @@ def published_scores(release: Release, framework: Framework) -> pd.DataFrame:
     A row per trust and score: trust_code, metric_id (of the score), published_score, score
     (unrounded), recovered (False where the published value had to be kept).
     """
+    release = within(release, framework)
     rows = _rows(release, framework.score_ids).rename(columns={"value": "published_score"})
     rows = rows.drop(columns=["unit", "rank", "period"]).assign(
         score=lambda rows: rows["published_score"], recovered=True
@@ -217,6 +218,7 @@ def scores_from_values(release: Release, framework: Framework, use_rank: bool = 
     ordered by the published Rank unless ``use_rank`` is False. Raises InputError if a trust type of
     a metric's pool has no metric rows at all: part of a pool is never ranked.
     """
+    release = within(release, framework)
     require_whole_pools(release, framework)
     frames = [_score_metric(release, framework, metric, use_rank) for metric in framework.metric if metric.value]
     scores = pd.concat(frames, ignore_index=True)
@@ -228,6 +230,49 @@ def scores_from_values(release: Release, framework: Framework, use_rank: bool = 
     scores = scores.join(published.rename("published_score"), on=["trust_code", "metric_id"])
     columns = ["trust_code", "metric_id", "value", "score", "published_score", "tied"]
     return scores[columns].sort_values(["trust_code", "metric_id"], ignore_index=True)
+
+
+def within(release: Release, framework: Framework) -> Release:
+    """The release with the metric rows of the framework's trust types alone: others share no pool with them."""
+    types = release.observations["trust_code"].map(release.trusts["trust_type"])
+    return replace(release, observations=release.observations[types.isin(framework.trust_types)])
+
+
+def pool_notes(release: Release, framework: Framework) -> list[str]:
+    """What is missing from the pools that scores are recomputed in, so that a reader can judge them."""
+    release = within(release, framework)
+    values = _rows(release, [metric.value for metric in framework.metric if metric.value])
+    present = set(zip(values["metric_id"], values["trust_type"], strict=True))
+    absent = [
+        f"{metric.value} ({trust_type})"
+        for metric in framework.metric
+        if metric.value and metric.value in set(values["metric_id"])
+        for trust_type in metric.trust_types
+        if (metric.value, trust_type) not in present
+    ]
+    notes = []
+    if absent:
+        notes.append(
+            f"{release.quarter}: no trust of a type that the framework lists has a value of {', '.join(absent)}"
+        )
+    return notes + _without_value(release, framework)
+
+
+def _without_value(release: Release, framework: Framework) -> list[str]:
+    """Published scores whose own value is missing: the pool they were ranked in is not whole."""
+    counts = {}
+    for metric in framework.metric:
+        if metric.value:
+            scored = set(_rows(release, [metric.score])["trust_code"])
+            missing = scored - set(_rows(release, [metric.value])["trust_code"])
+            counts |= {metric.score: len(missing)} if missing else {}
+    if not counts:
+        return []
+    listed = ", ".join(f"{metric_id} ({count})" for metric_id, count in counts.items())
+    return [
+        f"{release.quarter}: trusts with a published score but no value: {listed}; they have no recomputed score, and those "
+        "of other trusts are ranked without them"
+    ]
 
 
 def require_whole_pools(release: Release, framework: Framework) -> None:

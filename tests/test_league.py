@@ -1,5 +1,6 @@
 """Averages, segments and ranks: against NHS England's published figures, and the kernel against brute force."""
 
+import re
 from dataclasses import replace
 from fractions import Fraction
 
@@ -360,3 +361,75 @@ def test_a_capped_trust_ranks_behind_every_trust_of_a_better_segment():
 def test_no_override():
     ranking = league.rank_trusts(np.array([150, 235]), np.array([205.0]), np.array([True, True]), np.zeros(2), None)
     assert ranking.segment.tolist() == [1, 2]
+
+
+# --- what a reader is told ------------------------------------------------------------------------
+
+
+def notes_of(figures: release.Release, start: str = "scores") -> str:
+    return "\n".join(league.build(figures, framework.for_quarter(figures.quarter), start).notes)
+
+
+def test_metrics_that_are_missing_and_averages_that_differ_are_said():
+    figures = drop(release.embedded().release("Q1 2025/26"), "OF0020", "OF1020")
+    said = notes_of(figures)
+    assert "no figures for OF1020 of the framework" in said
+    assert "a group is the mean of its other members" in said
+    assert re.search(r"\d+ of 205 rebuilt averages differ from the published ones", said)
+
+
+def test_the_whole_figures_raise_no_such_note():
+    said = notes_of(release.embedded().release("Q1 2025/26"))
+    assert "no figures for" not in said
+    assert "differ from the published" not in said
+
+
+def test_a_type_that_is_missing_from_one_pool_is_named():
+    figures = release.embedded().release("Q1 2025/26")
+    acute = figures.trusts.index[figures.trusts["trust_type"] == "Acute trust"]
+    said = notes_of(drop(figures, "OF0082", "OF1082", trusts=acute), "values")
+    assert "has a value of OF0082 (Acute trust)" in said
+
+
+def test_a_type_outside_the_framework_shares_no_pool_and_no_cut_off():
+    figures = release.embedded().release("Q1 2025/26")
+    boards = [f"QB{number}" for number in range(6)]
+    trusts = pd.DataFrame(
+        {"trust_name": boards, "trust_type": "Integrated care board", "trust_subtype": "", "region": "London"}, boards
+    )
+    published = pd.DataFrame(
+        {"average_score": 3.9, "segment": 4.0, "in_deficit": 0.0}, index=boards, columns=figures.league.columns
+    )
+    rows = [
+        [code, metric, "%", "", value, np.nan] for code in boards for metric, value in (("OF0082", 1), ("OF1082", 1))
+    ]
+    more = replace(
+        figures,
+        trusts=pd.concat([figures.trusts, trusts]).rename_axis("trust_code"),
+        league=pd.concat([figures.league, published]).rename_axis("trust_code"),
+        observations=pd.concat(
+            [figures.observations, pd.DataFrame(rows, columns=figures.observations.columns)], ignore_index=True
+        ),
+    )
+    rules = framework.for_quarter(figures.quarter)
+    for start in ("scores", "values"):
+        alone, together = league.build(figures, rules, start), league.build(more, rules, start)
+        assert together.cut_offs == alone.cut_offs
+        same = ["average_score", "segment", "rank"]
+        pd.testing.assert_frame_equal(
+            together.trusts.loc[alone.trusts.index, same], alone.trusts[same], check_dtype=False
+        )
+        assert together.of("Integrated care board")["rank"].tolist() == [1] * 6
+        assert any("no rules for Integrated care board; left out" in note for note in together.notes)
+
+
+def test_part_of_a_type_is_said_to_be_a_part():
+    figures = release.embedded().release("Q1 2025/26")
+    few = figures.trusts.groupby("trust_type").head(3).index
+    part = replace(
+        figures,
+        trusts=figures.trusts.loc[few],
+        league=figures.league.loc[few],
+        observations=figures.observations[figures.observations["trust_code"].isin(few)],
+    )
+    assert "Acute trust (3 of 134), Ambulance trust (3 of 10)" in notes_of(part)

@@ -199,3 +199,13 @@ def test_items_averaged_against_the_published_rows(rebuilt):
     items = rebuilt.of(ACUTE)["n_items"]
     assert items["RP6"] == 12
     assert items.median() == 17
+
+
+def test_a_league_table_file_alone_is_never_read_as_nobody_held_back(figures):
+    """The flag is known and the segment before the override is not: 38 acute trusts are held in Q1 2025/26."""
+    bare = replace(
+        figures,
+        observations=figures.observations.iloc[:0],
+        league=figures.league.assign(unadjusted_segment=float("nan")),
+    )
+    assert str(findings.about_override(rebuilt_of(bare), ACUTE)).startswith("Not known")
