@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from benchmarks.run import show, timed
+from benchmarks.timing import show, timed
 from nofcore import bootstrap, framework, league, noise, randomness, release, scoring
 from nofcore.bootstrap import Counts, Rules
 from nofcore.framework import Framework

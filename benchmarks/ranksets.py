@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks import run as bench
+from benchmarks import timing as bench
 from nofcore import ranksets
 
 UNITS, DRAWS, SAMPLE, SEED = 134, 10_000, 1_000, 20250909

@@ -10,16 +10,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from benchmarks import noise, ranksets
+from benchmarks.timing import RUNS, show, timed
 from nofcore import bootstrap, framework, league, release
-
-RUNS = 5
 
 
 def main() -> None:
@@ -32,22 +30,9 @@ def main() -> None:
         out = Path(folder)
         command("import nofcore", 0.5, "-c", "import nofcore")
         command("python -m nofcore table", 2, "-m", "nofcore", "table", "--out", str(out / "table.csv"))
-        report = ("-m", "nofcore", "report", "--out", str(out / "reports"))
-        command("python -m nofcore report, three types", 30, *report, runs=2)
-
-
-def timed(function: Callable[[], object], runs: int = RUNS) -> list[float]:
-    """Wall seconds of some runs, sorted."""
-    found = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        function()
-        found.append(time.perf_counter() - start)
-    return sorted(found)
-
-
-def show(what: str, seconds: list[float], bar: float) -> None:
-    print(f"{what:55} best {seconds[0]:7.3f} s  median {seconds[len(seconds) // 2]:7.3f} s  bar {bar:g} s")
+        pages = ("--out", str(out / "reports"))
+        command("report league_table, three types", 30, "-m", "nofcore", "report", "league_table", *pages, runs=3)
+        command("report, every page of three types", 30, "-m", "nofcore", "report", *pages, runs=3)
 
 
 def command(what: str, bar: float, *arguments: str, runs: int = RUNS) -> None:
