@@ -186,8 +186,8 @@ class LeagueTable:
     """League tables of a quarter as rebuilt.
 
     ``trusts``: indexed by trust_code, sorted by type, rank and code: the columns of `TABLE_COLUMNS`,
-    score_rank (rank on the average alone), hundredths (the average as a whole number), n_items, and recomputed (False: published average and
-    segment, since there are no metric rows). Averages have 2 decimals; ranks are within type, equal
+    score_rank (rank on the average alone), hundredths (the average as a whole number), n_items, and
+    recomputed (False: published average and segment, since there are no metric rows). Averages have 2 decimals; ranks are within type, equal
     trusts sharing the best. ``domain_scores`` and ``domain_segments``: trusts by domain key, NaN
     where a trust has none. ``cut_offs``: segment cut-offs in hundredths, unrounded, by type ("" = all).
     ``notes``: what a reader must know about how the figures came about.
@@ -233,7 +233,7 @@ def build(release: Release, framework: Framework | None, start: str = "scores") 
     if framework and _has_scores(release, framework, start):
         made = items(scores_to_average(release, framework, start, notes), framework)
         cuts = _recompute(trusts, made, release, framework, notes)
-        notes += _notes_on_averages(trusts, made, release, framework)
+        notes += _without_figures(trusts, release, framework) + _unlike_published(trusts, release)
     _note_published(trusts, release, framework, notes)
     _rank(trusts, notes)
     scores, domain_segments = _domains(made, trusts, framework, notes)
@@ -284,34 +284,32 @@ def _recompute(trusts: pd.DataFrame, made: Items, release: Release, framework: F
     return cuts
 
 
-def _notes_on_averages(trusts, made: Items, release: Release, framework: Framework) -> list[str]:
-    """Metrics of which nothing is at hand, and averages that do not come out as published."""
+def _without_figures(trusts: pd.DataFrame, release: Release, framework: Framework) -> list[str]:
+    """Metrics of the types at hand of which nothing is at hand."""
     types = set(trusts.loc[trusts["recomputed"], "trust_type"])
-    grouped = {metric.score: metric.group for metric in framework.metric if metric.group}
     seen = set(release.observations.loc[release.observations["value"].notna(), "metric_id"])
     absent = [
-        metric.score
+        metric
         for metric in framework.metric
         if types & set(metric.trust_types) and metric.averaged and not {metric.score, metric.value} & seen
     ]
-    notes = []
-    if absent:
-        notes.append(
-            f"{release.quarter}: no figures for {', '.join(absent)} of the framework; averages are of the other metrics"
-            + (", and a group is the mean of its other members" if set(absent) & set(grouped) else "")
-        )
-    both = (
-        trusts[trusts["recomputed"]]
-        .join(release.league["average_score"].rename("published"))
-        .dropna(subset="published")
-    )
-    off = (both["average_score"] - both["published"]).abs()
-    if (off > 0.004).any():
-        notes.append(
-            f"{release.quarter}: {int((off > 0.004).sum())} of {len(both)} rebuilt averages differ from the published ones, by "
-            f"up to {off.max():.2f}"
-        )
-    return notes
+    if not absent:
+        return []
+    grouped = ", and a group is the mean of its other members" if any(metric.group for metric in absent) else ""
+    listed = ", ".join(metric.score for metric in absent)
+    return [f"{release.quarter}: no figures for {listed} of the framework; averages are of the other metrics{grouped}"]
+
+
+def _unlike_published(trusts: pd.DataFrame, release: Release) -> list[str]:
+    """How many rebuilt averages do not come out as published."""
+    rebuilt = trusts.loc[trusts["recomputed"], "average_score"]
+    off = (rebuilt - release.league["average_score"].reindex(rebuilt.index)).abs().dropna()
+    count = int((off > 0.004).sum())
+    if not count:
+        return []
+    return [
+        f"{release.quarter}: {count} of {len(off)} rebuilt averages differ from the published ones, by up to {off.max():.2f}"
+    ]
 
 
 def _flags(trusts: pd.DataFrame, release: Release, framework: Framework) -> pd.Series:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -105,7 +105,7 @@ def reproduce(release: Release, framework: Framework | None) -> Reproduction:
         notes += [note for note in rebuilt.notes if note not in notes]
     comparisons = pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
     names = release.trusts[["trust_type", "trust_name"]]
-    comparisons = comparisons.drop(columns=names.columns, errors="ignore").join(names, on="trust_code")
+    comparisons = comparisons.join(names, on="trust_code")
     return Reproduction(release.quarter, comparisons[COMPARISON_COLUMNS], tuple(notes))
 
 
@@ -126,17 +126,7 @@ def _frame(start: str, quantity: str, trust_code, published, rebuilt, item="", t
 
 def _compare_ranks(release: Release) -> pd.DataFrame:
     """League rank and rank on the average, from the published average and adjusted segment."""
-    ranked = league.build(
-        Release(
-            release.quarter,
-            release.observations.iloc[:0],
-            release.trusts,
-            release.league,
-            release.source,
-            release.inputs,
-        ),
-        None,
-    ).trusts
+    ranked = league.build(replace(release, observations=release.observations.iloc[:0]), None).trusts
     published = release.league.loc[ranked.index]
     return pd.concat(
         [

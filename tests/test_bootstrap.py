@@ -10,16 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nofcore import bootstrap, framework, league, randomness, release
+from nofcore import bootstrap, framework, randomness, release
 from nofcore.bootstrap import ItemSampler, Rules
 from nofcore.errors import InputError
+from tests.figures import rebuilt_of
 
 MENTAL = "Mental health and community trust"
-
-
-def rebuilt_of(quarter: str) -> league.LeagueTable:
-    figures = release.embedded().release(quarter)
-    return league.build(figures, framework.for_quarter(quarter))
 
 
 @pytest.fixture(scope="module")

@@ -5,16 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nofcore import bootstrap, findings_ranks, framework, league, pairs, release, tables
+from nofcore import bootstrap, findings_ranks, pairs, release, tables
 from nofcore.errors import InputError
+from tests.figures import rebuilt_of
 
 ACUTE = "Acute trust"
 MENTAL = "Mental health and community trust"
-
-
-def rebuilt_of(quarter: str) -> league.LeagueTable:
-    figures = release.embedded().release(quarter)
-    return league.build(figures, framework.for_quarter(quarter))
 
 
 @pytest.fixture(scope="module")
