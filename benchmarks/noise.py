@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.timing import show, timed
-from nofcore import bootstrap, framework, league, noise, randomness, release, scoring
+from nofcore import bootstrap, framework, league, noise, randomness, release, rescoring, scoring
 from nofcore.bootstrap import Counts, Rules
 from nofcore.framework import Framework
 from nofcore.randomness import Block
@@ -26,9 +26,9 @@ def main(draws: int = DRAWS, sample: int = 5) -> None:
     rules = framework.for_quarter(figures.quarter)
     rebuilt = league.build(figures, rules)
     ranked = rebuilt.trusts
-    ranking = bootstrap._rules(rebuilt, ranked, "published")
-    show("prepare to score all metrics again", timed(lambda: noise.rescoring(figures, rules), 3), 1)
-    plan = noise.rescoring(figures, rules)
+    ranking = bootstrap.ranking_rules(rebuilt, ranked, "published")
+    show("prepare to score all metrics again", timed(lambda: rescoring.prepare(figures, rules), 3), 1)
+    plan = rescoring.prepare(figures, rules)
     work = partial(count_block, plan=plan, order=plan.codes.get_indexer(ranked.index), rules=ranking)
     fast = timed(lambda: randomness.tally(work, Counts.__add__, draws, SEED, None))
     what = f"{len(plan.metrics)} metrics, {draws:,} draws x {len(ranked)} trusts, to ranks"
@@ -54,7 +54,7 @@ def main(draws: int = DRAWS, sample: int = 5) -> None:
         show(f"embedded counts, {draws:,} draws, {kind}", timed(run, 3), BAR_SECONDS)
 
 
-def draw(plan: noise.Rescoring, block: Block) -> dict[str, np.ndarray]:
+def draw(plan: rescoring.Rescoring, block: Block) -> dict[str, np.ndarray]:
     """Values of every metric, evenly spread above the published ones; whole numbers stay whole, so that they tie."""
     random = block.generator()
     drawn = {}
@@ -67,16 +67,18 @@ def draw(plan: noise.Rescoring, block: Block) -> dict[str, np.ndarray]:
     return drawn
 
 
-def rescore_block(block: Block, plan: noise.Rescoring) -> None:
+def rescore_block(block: Block, plan: rescoring.Rescoring) -> None:
     for _ in plan.scores(draw(plan, block)):
         pass
 
 
-def count_block(block: Block, plan: noise.Rescoring, order: np.ndarray, rules: Rules) -> Counts:
+def count_block(block: Block, plan: rescoring.Rescoring, order: np.ndarray, rules: Rules) -> Counts:
     return bootstrap.count(plan.averages(draw(plan, block))[:, order], rules)
 
 
-def plain(drawn, plan: noise.Rescoring, figures, rules: Framework, ranked: pd.DataFrame, ranking: Rules) -> np.ndarray:
+def plain(
+    drawn, plan: rescoring.Rescoring, figures, rules: Framework, ranked: pd.DataFrame, ranking: Rules
+) -> np.ndarray:
     """League ranks draw by draw with pandas: replace the values, score, average and rank them."""
     values = figures.observations.set_index(["metric_id", "trust_code"])["unit"]
     types = figures.trusts["trust_type"]

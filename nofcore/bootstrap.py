@@ -284,7 +284,7 @@ def rank_uncertainty(
     ranked = rebuilt.trusts.dropna(subset="rank")
     if rebuilt.items is None:
         raise InputError(f"{rebuilt.quarter}: no metric scores are at hand, so ranges cannot be drawn")
-    rules = _rules(rebuilt, ranked, cutoffs)
+    rules = ranking_rules(rebuilt, ranked, cutoffs)
     counts = bootstrap(_samplers(rebuilt, ranked), rules, draws, seed, pairs, executor)
     held = tuple(ranked.index[~ranked["recomputed"]])
     return RankUncertainty(rebuilt.quarter, ranked, counts, seed, cutoffs, held)
@@ -299,7 +299,8 @@ def _samplers(rebuilt: LeagueTable, ranked: pd.DataFrame) -> list[ItemSampler | 
     ]
 
 
-def _rules(rebuilt: LeagueTable, ranked: pd.DataFrame, cutoffs: str) -> Rules:
+def ranking_rules(rebuilt: LeagueTable, ranked: pd.DataFrame, cutoffs: str) -> Rules:
+    """How drawn averages of the ``ranked`` trusts become segments and ranks. See `rank_uncertainty` for ``cutoffs``."""
     framework, segments = rebuilt.framework, rebuilt.framework.segments
     types = pd.factorize(ranked["trust_type"])[0]
     fixed = np.array([rebuilt.cut_offs.get(name, rebuilt.cut_offs.get("")) for name in ranked["trust_type"]])

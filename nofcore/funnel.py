@@ -26,10 +26,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from nofcore import activity
+from nofcore.activity import trials
 from nofcore.errors import InputError
 from nofcore.framework import Framework, Metric
 from nofcore.league import LeagueTable
-from nofcore.noise import activity, trials
 from nofcore.release import Release
 
 SDS = (2, 3)
@@ -124,7 +125,7 @@ class Funnel:
 
 
 def funnel(numerators: pd.Series, denominators: pd.Series, metric: Metric, method: str = "multiplicative") -> Funnel:
-    """The funnel of one metric. ``numerators``, ``denominators``: by trust; fractions as in `nofcore.noise.trials`.
+    """The funnel of one metric. ``numerators``, ``denominators``: by trust; fractions as in `nofcore.activity.trials`.
 
     All trusts on one share, 0 and 100 % among them, is a funnel with nobody outside. Raises
     InputError for fewer than two trusts, and for a denominator that is not above zero or smaller
@@ -190,9 +191,9 @@ def funnels(
 ) -> dict[str, Funnel]:
     """The funnel of every metric with counts, by metric_id, in the framework's order.
 
-    ``counts``: from `nofcore.noise.activity`; the embedded ones where None. See `funnel` for errors.
+    ``counts``: from `nofcore.activity.read`; the embedded ones where None. See `funnel` for errors.
     """
-    counts = activity(figures, framework) if counts is None else counts
+    counts = activity.read(figures, framework) if counts is None else counts
     found = {}
     for metric in framework.metric:
         rows = counts[counts["metric_id"] == metric.value].set_index("trust_code")

@@ -151,7 +151,7 @@ def published_scores(release: Release, framework: Framework) -> pd.DataFrame:
     (unrounded), recovered (False where the published value had to be kept).
     """
     release = within(release, framework)
-    rows = _rows(release, framework.score_ids).rename(columns={"value": "published_score"})
+    rows = observed(release, framework.score_ids).rename(columns={"value": "published_score"})
     rows = rows.drop(columns=["unit", "rank", "period"]).assign(
         score=lambda rows: rows["published_score"], recovered=True
     )
@@ -177,7 +177,7 @@ def _recover_pool(rows: pd.DataFrame, pool: np.ndarray, part: Spread, decimals: 
     rows.loc[in_part, "recovered"] = found.exact
 
 
-def _rows(release: Release, metric_ids: Iterable[str]) -> pd.DataFrame:
+def observed(release: Release, metric_ids: Iterable[str]) -> pd.DataFrame:
     """Observations of some metrics that have a value, with each trust's type."""
     rows = release.observations
     rows = rows[rows["metric_id"].isin(set(metric_ids)) & rows["value"].notna()]
@@ -226,7 +226,7 @@ def scores_from_values(release: Release, framework: Framework, use_rank: bool = 
         [scores, *(_combine(scores, combined, framework) for combined in framework.combined)],
         ignore_index=True,
     )
-    published = _rows(release, framework.score_ids).set_index(["trust_code", "metric_id"])["value"]
+    published = observed(release, framework.score_ids).set_index(["trust_code", "metric_id"])["value"]
     scores = scores.join(published.rename("published_score"), on=["trust_code", "metric_id"])
     columns = ["trust_code", "metric_id", "value", "score", "published_score", "tied"]
     return scores[columns].sort_values(["trust_code", "metric_id"], ignore_index=True)
@@ -241,7 +241,7 @@ def within(release: Release, framework: Framework) -> Release:
 def pool_notes(release: Release, framework: Framework) -> list[str]:
     """What is missing from the pools that scores are recomputed in, so that a reader can judge them."""
     release = within(release, framework)
-    values = _rows(release, [metric.value for metric in framework.metric if metric.value])
+    values = observed(release, [metric.value for metric in framework.metric if metric.value])
     present = set(zip(values["metric_id"], values["trust_type"], strict=True))
     absent = [
         f"{metric.value} ({trust_type})"
@@ -263,8 +263,8 @@ def _without_value(release: Release, framework: Framework) -> list[str]:
     counts = {}
     for metric in framework.metric:
         if metric.value:
-            scored = set(_rows(release, [metric.score])["trust_code"])
-            missing = scored - set(_rows(release, [metric.value])["trust_code"])
+            scored = set(observed(release, [metric.score])["trust_code"])
+            missing = scored - set(observed(release, [metric.value])["trust_code"])
             counts |= {metric.score: len(missing)} if missing else {}
     if not counts:
         return []
@@ -277,7 +277,7 @@ def _without_value(release: Release, framework: Framework) -> list[str]:
 
 def require_whole_pools(release: Release, framework: Framework) -> None:
     """Raise InputError unless every trust type of every pool has metric rows."""
-    have = set(_rows(release, [metric.value for metric in framework.metric if metric.value])["trust_type"])
+    have = set(observed(release, [metric.value for metric in framework.metric if metric.value])["trust_type"])
     needed: dict[str, list[str]] = {}
     for metric in framework.metric:
         if metric.value and metric.pool == "all":
@@ -297,7 +297,7 @@ def require_whole_pools(release: Release, framework: Framework) -> None:
 
 
 def _score_metric(release: Release, framework: Framework, metric: Metric, use_rank: bool) -> pd.DataFrame:
-    rows = _rows(release, [metric.value]).assign(metric_id=metric.score, score=np.nan, tied=False)
+    rows = observed(release, [metric.value]).assign(metric_id=metric.score, score=np.nan, tied=False)
     score, tied = rows["score"].to_numpy(copy=True), np.zeros(len(rows), dtype=bool)
     values, units = rows["value"].to_numpy(), rows["unit"].to_numpy()
     in_pool = ~np.isin(units, list(metric.unit))

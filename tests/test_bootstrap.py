@@ -68,7 +68,7 @@ def test_results_do_not_depend_on_workers(fourth, workers):
 
 def test_more_draws_begin_with_the_same_draws(fourth):
     """Block b is the same in a longer run: 3,000 draws are 2,000 draws and block 2."""
-    rules = bootstrap._rules(fourth, fourth.trusts, "published")
+    rules = bootstrap.ranking_rules(fourth, fourth.trusts, "published")
     samplers = bootstrap._samplers(fourth, fourth.trusts)
     two = bootstrap.bootstrap(samplers, rules, 2_000, 7, pairs=True)
     three = bootstrap.bootstrap(samplers, rules, 3_000, 7, pairs=True)

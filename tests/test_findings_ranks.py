@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from nofcore import bootstrap, charts, cli, findings_ranks, framework, league, release
+from nofcore import bootstrap, charts, cli, findings, framework, league, release
 from nofcore.errors import InputError
 
 ACUTE, AMBULANCE = "Acute trust", "Ambulance trust"
@@ -26,30 +26,30 @@ def drawn(first):
 
 @pytest.fixture(scope="module")
 def measured(first):
-    return findings_ranks.measurement(first[1], first[0], ACUTE, 500, 5)
+    return findings.ranks.measurement(first[1], first[0], ACUTE, 500, 5)
 
 
 def test_measurement_beside_the_choice_of_metrics(measured, first):
-    said = str(findings_ranks.about_measurement(measured, first[1], ACUTE))
+    said = str(findings.ranks.about_measurement(measured, first[1], ACUTE))
     assert said.startswith("For 6 metrics the numbers of patients are known.")
     assert "Chance in the counted metrics matters far less" in said
-    assert len(findings_ranks.funnel_table(measured, "Q1 2025/26").frame) == 6
+    assert len(findings.ranks.funnel_table(measured, "Q1 2025/26").frame) == 6
 
 
 def test_no_counts_no_measurement(first):
-    assert findings_ranks.measurement(first[1], first[0], AMBULANCE, 10, 5) is None
+    assert findings.ranks.measurement(first[1], first[0], AMBULANCE, 10, 5) is None
     later, rebuilt = quarter("Q2 2025/26")
-    assert findings_ranks.measurement(rebuilt, later, AMBULANCE, 10, 5) is None
-    said = str(findings_ranks.about_measurement(None, rebuilt, AMBULANCE))
+    assert findings.ranks.measurement(rebuilt, later, AMBULANCE, 10, 5) is None
+    said = str(findings.ranks.about_measurement(None, rebuilt, AMBULANCE))
     assert said.startswith("Not known for ambulance trusts in Q2 2025/26")
-    assert findings_ranks.measurement_chart(None, AMBULANCE)._repr_html_() == ""
+    assert findings.ranks.measurement_chart(None, AMBULANCE)._repr_html_() == ""
 
 
 def test_a_users_counts_are_checked(first, tmp_path):
     path = tmp_path / "counts.csv"
     path.write_text("quarter,trust_code,metric_id,numerator,denominator\nQ1 2025/26,RXF,OF0013,5,0\n")
     with pytest.raises(InputError, match=r"counts.csv, row 2, column denominator"):
-        findings_ranks.measurement(first[1], first[0], ACUTE, 10, 5, str(path))
+        findings.ranks.measurement(first[1], first[0], ACUTE, 10, 5, str(path))
 
 
 def test_bad_counts_stop_a_report_before_it_begins(tmp_path, capsys):
@@ -63,7 +63,7 @@ def test_bad_counts_stop_a_report_before_it_begins(tmp_path, capsys):
 
 def test_few_items_at_the_top_of_the_table_against_the_published_rows(first):
     """Eight of the acute top ten of Q1 2025/26 have 8 to 12 items, where the median has 17."""
-    found = findings_ranks.average_funnel(first[1], ACUTE).table()
+    found = findings.ranks.average_funnel(first[1], ACUTE).table()
     top = found[found["rank"] <= 10]["n_items"]
     assert ((top >= 8) & (top <= 12)).sum() == 8
     assert found["n_items"].median() == 17
@@ -74,8 +74,8 @@ def test_charts_of_ranks_carry_text(drawn, measured, first):
         charts.rank_ranges(drawn, AMBULANCE),
         charts.segment_probabilities(drawn, AMBULANCE),
         charts.rank_distribution(drawn, "RX7"),
-        findings_ranks.measurement_chart(measured, ACUTE),
-        findings_ranks.average_chart(findings_ranks.average_funnel(first[1], AMBULANCE), first[1]),
+        findings.ranks.measurement_chart(measured, ACUTE),
+        findings.ranks.average_chart(findings.ranks.average_funnel(first[1], AMBULANCE), first[1]),
     ]
     for chart in made:
         data, metadata = chart._repr_mimebundle_()
@@ -86,10 +86,10 @@ def test_charts_of_ranks_carry_text(drawn, measured, first):
 def test_a_type_without_ranges_says_so():
     later, rebuilt = quarter("Q3 2025/26")
     drawn = bootstrap.rank_uncertainty(rebuilt, 100, 5, pairs=True)
-    assert findings_ranks.headline(drawn, ACUTE).startswith("No ranges can be drawn for acute trusts in Q3 2025/26")
+    assert findings.ranks.headline(drawn, ACUTE).startswith("No ranges can be drawn for acute trusts in Q3 2025/26")
     assert str(charts.rank_ranges(drawn, ACUTE)).startswith("No ranges")
-    assert findings_ranks.rank_sets(rebuilt, ACUTE, 100, 5) is None
-    assert "134 trusts without metric rows" in str(findings_ranks.limitations(drawn))
+    assert findings.ranks.rank_sets(rebuilt, ACUTE, 100, 5) is None
+    assert "134 trusts without metric rows" in str(findings.ranks.limitations(drawn))
     assert later.quarter == drawn.quarter
 
 

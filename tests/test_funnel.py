@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from nofcore import framework, funnel, league, noise, release
+from nofcore import activity, framework, funnel, league, release
 from nofcore.errors import InputError
 
 Q1, ACUTE = "Q1 2025/26", "Acute trust"
@@ -159,7 +159,7 @@ def test_limits_to_draw_equal_those_of_the_trusts():
     found = embedded()["OF0011"]
     table = found.table()
     drawn = found.limits(table["denominator"])
-    assert drawn.index.tolist() == noise.trials(table["denominator"]).tolist()
+    assert drawn.index.tolist() == activity.trials(table["denominator"]).tolist()
     assert (drawn.to_numpy() == table[drawn.columns].to_numpy()).all()
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nofcore import bootstrap, framework, league, noise, randomness, release, scoring
+from nofcore import activity, bootstrap, framework, league, noise, randomness, release, rescoring, scoring
 from nofcore.errors import InputError
 
 Q1 = "Q1 2025/26"
@@ -31,12 +31,12 @@ def rebuilt() -> league.LeagueTable:
 
 @lru_cache
 def counts() -> pd.DataFrame:
-    return noise.activity(figures(), RULES)
+    return activity.read(figures(), RULES)
 
 
 @lru_cache
-def everything() -> noise.Rescoring:
-    return noise.rescoring(figures(), RULES)
+def everything() -> rescoring.Rescoring:
+    return rescoring.prepare(figures(), RULES)
 
 
 def published(draws: int = 1) -> dict[str, np.ndarray]:
@@ -98,7 +98,7 @@ pools = st.integers(1, 40).flatmap(
 @given(rows=pools)
 def test_rescore_equals_the_scoring_of_a_pool_draw_by_draw(metric, rows):
     values = np.array(rows)
-    found = noise.rescore(values, metric, scoring.spread_of(metric, RULES))
+    found = rescoring.rescore(values, metric, scoring.spread_of(metric, RULES))
     assert (found == by_score_pool(values, metric)).all()
     np.testing.assert_allclose(found, by_loops(values, metric), rtol=0, atol=1e-12)
 
@@ -109,7 +109,7 @@ def test_rescore_equals_the_scoring_of_a_pool_draw_by_draw(metric, rows):
 def test_rescore_equals_the_scoring_of_large_pools(metric, trusts, decimals):
     """With whole values almost all are tied, with 15 decimals almost none."""
     values = np.random.default_rng(trusts).normal(75, 8, (20, trusts)).round(decimals)
-    found = noise.rescore(values, metric, scoring.spread_of(metric, RULES))
+    found = rescoring.rescore(values, metric, scoring.spread_of(metric, RULES))
     assert (found == by_score_pool(values, metric)).all()
 
 
@@ -117,7 +117,7 @@ def test_values_that_differ_in_the_last_bit_are_not_tied():
     """The place of a trust rides in the last bits of its value; values that agree in the others are looked at again."""
     values = 50 + np.arange(64) * np.spacing(50.0)
     values = np.random.default_rng(1).permuted(np.tile(values, (30, 1)), axis=1)
-    found = noise.rescore(values, RANK, scoring.spread_of(RANK, RULES))
+    found = rescoring.rescore(values, RANK, scoring.spread_of(RANK, RULES))
     assert (np.sort(found, axis=1) == scoring.spread(np.arange(1, 65), 64, 1, 4)).all()
     assert (found == by_score_pool(values, RANK)).all()
 
@@ -125,18 +125,18 @@ def test_values_that_differ_in_the_last_bit_are_not_tied():
 def test_rescore_rounds_half_up_where_asked():
     values = np.random.default_rng(2).normal(75, 8, (50, 41))  # steps of 3/40 = 0.075: halves
     part = scoring.spread_of(RANK, RULES)
-    expected = scoring.to_hundredths(noise.rescore(values, RANK, part)) / 100
-    assert (noise.rescore(values, RANK, part, 2) == expected).all()
+    expected = scoring.to_hundredths(rescoring.rescore(values, RANK, part)) / 100
+    assert (rescoring.rescore(values, RANK, part, 2) == expected).all()
 
 
 def test_rescore_of_a_lookup():
-    assert noise.rescore(np.array([[0.0, -0.5, -1.5, -9.0]]), LOOKUP, None).tolist() == [[1, 2, 3, 4]]
+    assert rescoring.rescore(np.array([[0.0, -0.5, -1.5, -9.0]]), LOOKUP, None).tolist() == [[1, 2, 3, 4]]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_a_value_that_is_no_number_is_refused(bad):
     with pytest.raises(ValueError, match="finite"):
-        noise.rescore(np.array([[1.0, bad]]), RANK, scoring.spread_of(RANK, RULES))
+        rescoring.rescore(np.array([[1.0, bad]]), RANK, scoring.spread_of(RANK, RULES))
 
 
 def test_every_metric_with_published_values_equals_the_scores_from_values():
@@ -182,7 +182,7 @@ def test_items_and_averages_equal_those_of_the_league_module():
 
 
 def test_a_metric_that_is_not_drawn_keeps_its_published_score():
-    plan = noise.rescoring(figures(), RULES, ["OF0057"])
+    plan = rescoring.prepare(figures(), RULES, ["OF0057"])
     before = rebuilt().trusts["hundredths"].reindex(plan.codes).to_numpy()
     one = plan.metrics["OF0057"]
     found = plan.averages({"OF0057": one.values[None]})[0]
@@ -192,7 +192,7 @@ def test_a_metric_that_is_not_drawn_keeps_its_published_score():
 
 def test_one_metric_drawn_moves_the_trusts_without_counts_too():
     """A trust that overtakes takes a place from another: the whole pool is scored again."""
-    plan = noise.rescoring(figures(), RULES, [RANK.value])
+    plan = rescoring.prepare(figures(), RULES, [RANK.value])
     values = plan.metrics[RANK.value].values[None].copy()
     values[0, values[0].argmin()] = 100.0
     scores = dict(plan.scores({RANK.value: values}))[RANK.score]
@@ -204,7 +204,7 @@ def test_values_of_the_wrong_shape_and_unknown_metrics_are_refused():
     with pytest.raises(ValueError, match="draws by 131 trusts"):
         list(everything().scores({RANK.value: np.zeros((2, 3))}))
     with pytest.raises(InputError, match="'OF9999'"):
-        noise.rescoring(figures(), RULES, ["OF9999"])
+        rescoring.prepare(figures(), RULES, ["OF9999"])
 
 
 # --- drawing --------------------------------------------------------------------------------------
@@ -227,7 +227,7 @@ def test_phi_must_leave_room():
 
 
 def test_fractions_of_patients_are_rounded_half_up_and_never_to_none():
-    assert noise.trials([159.5, 159.4, 0.4, 7]).tolist() == [160, 159, 1, 7]
+    assert activity.trials([159.5, 159.4, 0.4, 7]).tolist() == [160, 159, 1, 7]
 
 
 def test_values_judged_as_published_against_nhs_england():
@@ -269,7 +269,7 @@ def test_every_problem_of_a_table_is_named_at_once(tmp_path):
     path = tmp_path / "counts.csv"
     table.to_csv(path, index=False)
     with pytest.raises(InputError) as caught:
-        noise.activity(figures(), RULES, path)
+        activity.read(figures(), RULES, path)
     problems = {(p.row, p.column): p.message for p in caught.value.problems}
     assert {p.file for p in caught.value.problems} == {"counts.csv"}
     assert "'many'" in problems[2, "numerator"] and "not a number" in problems[2, "numerator"]
@@ -285,17 +285,17 @@ def test_every_problem_of_a_table_is_named_at_once(tmp_path):
 
 def test_a_missing_column_and_a_quarter_without_counts_are_errors(tmp_path):
     with pytest.raises(InputError, match="column denominator: no such column"):
-        noise.activity(figures(), RULES, raw().drop(columns="denominator"))
+        activity.read(figures(), RULES, raw().drop(columns="denominator"))
     with pytest.raises(InputError, match="no numerators and denominators for Q4 2025/26"):
-        noise.activity(release.embedded().release("Q4 2025/26"), RULES)
+        activity.read(release.embedded().release("Q4 2025/26"), RULES)
     with pytest.raises(InputError, match="no such file"):
-        noise.activity(figures(), RULES, tmp_path / "none.csv")
+        activity.read(figures(), RULES, tmp_path / "none.csv")
 
 
 def test_a_users_file_reads_like_the_embedded_table(tmp_path):
     path = tmp_path / "own.csv"
     release.embedded_table("activity").sample(frac=1, random_state=1).to_csv(path, index=False)
-    pd.testing.assert_frame_equal(noise.activity(figures(), RULES, path), counts())
+    pd.testing.assert_frame_equal(activity.read(figures(), RULES, path), counts())
 
 
 # --- on a league table ----------------------------------------------------------------------------
@@ -307,7 +307,7 @@ def run(kind="noise", draws=1_500, **options) -> noise.MeasurementNoise:
 
 def test_draws_equal_a_plain_loop():
     """Every draw scored, averaged and ranked through the kit's slow path, with the same values drawn."""
-    plan = noise.rescoring(figures(), RULES, tuple(sorted(counts()["metric_id"].unique())))
+    plan = rescoring.prepare(figures(), RULES, tuple(sorted(counts()["metric_id"].unique())))
     found = run(draws=3, seed=5)
     random = next(randomness.blocks(3, 5)).generator()
     drawn = {name: noise._source(one, counts(), 1.0).draw(3, random) for name, one in plan.metrics.items()}
@@ -348,7 +348,7 @@ def test_both_without_noise_is_the_bootstrap_over_items_in_distribution(monkeypa
     exact = "draw_percentages", lambda n, share, phi, size, random: np.tile(100 * share, (size, 1))
     monkeypatch.setattr(noise, *exact)
     assert (run(draws=2).counts.ranks.max(axis=1) == 2).all()
-    plan = noise.rescoring(figures(), RULES, tuple(sorted(counts()["metric_id"].unique())))
+    plan = rescoring.prepare(figures(), RULES, tuple(sorted(counts()["metric_id"].unique())))
     drawn = {name: noise._source(one, counts(), 1.0).draw(1, None) for name, one in plan.metrics.items()}
     made = league.items(league.scores_to_average(figures(), RULES, "scores"), RULES)
     values = made.values.copy()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nofcore import bootstrap, findings_ranks, pairs, release, tables
+from nofcore import bootstrap, findings, pairs, release, tables
 from nofcore.errors import InputError
 from tests.figures import rebuilt_of
 
@@ -102,14 +102,14 @@ def test_bad_variances(variances):
 
 
 def test_headline_speaks_of_this_page(drawn):
-    said = findings_ranks.headline(drawn, ACUTE)
+    said = findings.ranks.headline(drawn, ACUTE)
     assert said.startswith("If other metrics of the same kind had been chosen, half of the 134 acute trusts")
     assert "None of the 133 pairs of neighbours in the table can be told apart" in said
 
 
 def test_ranges_beside_nhs_england_on_a_page_of_another_quarter(drawn):
     """The kit holds one set of likely ranges: 61 trusts in Q4 2025/26, four limits each."""
-    check = findings_ranks.check_ranges(release.embedded().release("Q1 2025/26"), drawn)
+    check = findings.ranks.check_ranges(release.embedded().release("Q1 2025/26"), drawn)
     assert check.quarter == "Q4 2025/26"
     assert len(check.differences) == 61 * 4
     frame = tables.range_agreement(check.differences, check.quarter).frame
@@ -128,13 +128,13 @@ def test_unsure_ends_are_marked(drawn):
 
 
 def test_sets_of_ranks_hold_the_rank(first):
-    found = findings_ranks.rank_sets(first, ACUTE, 1_000, 1)
+    found = findings.ranks.rank_sets(first, ACUTE, 1_000, 1)
     rows = found.sets.table()
     assert len(rows) == 134
     assert ((rows["lower"] <= rows["rank"]) & (rows["rank"] <= rows["upper"])).all()
-    assert "among the 10 best" in str(findings_ranks.about_sets(found, first, ACUTE))
+    assert "among the 10 best" in str(findings.ranks.about_sets(found, first, ACUTE))
 
 
 def test_the_trust_shown_is_of_the_page(drawn):
-    assert findings_ranks.shown_trust(drawn, ACUTE, "RTF") == "RTF"
-    assert findings_ranks.shown_trust(drawn, ACUTE, "RX7") == findings_ranks.shown_trust(drawn, ACUTE, None)
+    assert findings.ranks.shown_trust(drawn, ACUTE, "RTF") == "RTF"
+    assert findings.ranks.shown_trust(drawn, ACUTE, "RX7") == findings.ranks.shown_trust(drawn, ACUTE, None)

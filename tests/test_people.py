@@ -92,13 +92,13 @@ def test_nobody_held_back_is_said_in_words(figures):
     flags = figures.league.assign(in_deficit=0.0)
     nobody = rebuilt_of(replace(figures, league=flags))
     assert tables.capped(nobody, ACUTE)._repr_html_() == ""
-    assert str(findings.about_override(nobody, ACUTE)).startswith("No trust is in a worse segment")
+    assert str(findings.league.about_override(nobody, ACUTE)).startswith("No trust is in a worse segment")
 
 
 def test_unknown_flags_are_never_read_as_nobody():
     """Acute trusts after Q1: 37 averages of Q3 2025/26 at or below 2.35 stand in segment 3 or 4."""
     third = release.embedded().release("Q3 2025/26")
-    said = str(findings.about_override(rebuilt_of(third), ACUTE))
+    said = str(findings.league.about_override(rebuilt_of(third), ACUTE))
     assert said.startswith("Not known")
     assert "37 trusts stand in a worse segment" in said
 
@@ -145,7 +145,7 @@ def test_the_same_figures_give_the_same_chart(rebuilt):
 
 
 def test_headline_claims_no_more_than_was_rebuilt(figures, rebuilt, compared):
-    said = findings.league_headline(rebuilt, compared, ACUTE)
+    said = findings.league.league_headline(rebuilt, compared, ACUTE)
     assert said.startswith("Every average, segment and rank of the 134 acute trusts in Q1 2025/26 can be rebuilt")
     assert "38 trusts are held at segment 3 by the financial override, losing up to 20 places." in said
     assert "Of the 133 pairs of trusts next to each other in average score, 97 differ by 0.01 or less." in said
@@ -153,15 +153,17 @@ def test_headline_claims_no_more_than_was_rebuilt(figures, rebuilt, compared):
     published.loc["RXF", "segment"] = 4 if published.at["RXF", "segment"] != 4 else 3
     tampered = replace(figures, league=published)
     wrong = reproduce.reproduce(tampered, framework.for_quarter(figures.quarter))
-    assert findings.league_headline(rebuilt_of(tampered), wrong, ACUTE).startswith("From the published metric scores")
+    assert findings.league.league_headline(rebuilt_of(tampered), wrong, ACUTE).startswith(
+        "From the published metric scores"
+    )
 
 
 def test_headline_of_a_quarter_without_metric_rows():
     figures = release.embedded().release("Q3 2025/26")
     compared = reproduce.reproduce(figures, framework.for_quarter(figures.quarter))
-    said = findings.league_headline(rebuilt_of(figures), compared, ACUTE)
+    said = findings.league.league_headline(rebuilt_of(figures), compared, ACUTE)
     assert said.startswith("No metric scores are at hand for the 134 acute trusts in Q3 2025/26")
-    assert findings.facts(rebuilt_of(figures), compared, ACUTE) == {"Trusts": "134"}
+    assert findings.league.facts(rebuilt_of(figures), compared, ACUTE) == {"Trusts": "134"}
 
 
 @pytest.mark.parametrize(("score", "text"), [(2.7, "2.70"), (1.935, "1.935"), (2, "2.00"), (2.0525, "2.0525")])
@@ -170,16 +172,16 @@ def test_points(score, text):
 
 
 def test_a_users_own_rules_are_marked_as_such(rebuilt, compared):
-    said = findings.league_headline(rebuilt, compared, ACUTE, "/somewhere/mine.toml")
+    said = findings.league.league_headline(rebuilt, compared, ACUTE, "/somewhere/mine.toml")
     assert said.startswith("What if: these tables follow the rules in mine.toml, not NHS England's.")
     assert list(tables.rules(rebuilt.framework, "mine.toml").frame) == ["Rule"]
-    assert "does not carry over" in str(findings.about_rules(rebuilt, "mine.toml"))
+    assert "does not carry over" in str(findings.league.about_rules(rebuilt, "mine.toml"))
 
 
 def test_the_page_names_the_segment_of_the_rules_in_force(figures):
     rules = framework.for_quarter(figures.quarter)
     stricter = replace(rules, override=framework.Override(no_higher_than=4))
-    points = findings.how_not_to_read(league.build(figures, stricter), ACUTE).points
+    points = findings.league.how_not_to_read(league.build(figures, stricter), ACUTE).points
     assert any("no higher than segment 4" in rest for _, rest in points)
 
 
@@ -190,7 +192,7 @@ def test_a_type_without_any_figure_has_a_page_all_the_same(figures):
     reference = replace(figures, observations=rows, league=published)
     empty = rebuilt_of(reference)
     compared = reproduce.reproduce(reference, framework.for_quarter(figures.quarter))
-    said = findings.league_headline(empty, compared, AMBULANCE)
+    said = findings.league.league_headline(empty, compared, AMBULANCE)
     assert said == "No ambulance trust can be ranked in Q1 2025/26: neither scores nor averages are at hand."
 
 
@@ -208,4 +210,4 @@ def test_a_league_table_file_alone_is_never_read_as_nobody_held_back(figures):
         observations=figures.observations.iloc[:0],
         league=figures.league.assign(unadjusted_segment=float("nan")),
     )
-    assert str(findings.about_override(rebuilt_of(bare), ACUTE)).startswith("Not known")
+    assert str(findings.league.about_override(rebuilt_of(bare), ACUTE)).startswith("Not known")

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from nofcore import activity, release
 from nofcore import framework as rules
-from nofcore import noise, release
 from nofcore.defaults import DRAWS, SEED
 from nofcore.errors import InputError
 from nofcore.release import Release
@@ -93,7 +93,7 @@ def _rank_uncertainty(request: Request) -> list[Page]:
     quarter = request.figures.quarter
     framework = _framework(request)
     if request.activity and framework:
-        noise.activity(request.figures, framework, request.activity)  # a bad file is refused before anything is made
+        activity.read(request.figures, framework, request.activity)  # a bad file is refused before anything is made
     return [
         _page(
             request,

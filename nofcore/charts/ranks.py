@@ -1,158 +1,24 @@
-"""Charts, each with a text alternative that says what it shows.
-
-Segments have the same four colours everywhere, told apart by colour-blind readers, and a marker
-shape each as a second cue.
-"""
+"""Charts of how sure a rank is."""
 
 from __future__ import annotations
-
-import io
-from dataclasses import dataclass
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib.figure import Figure
 
 from nofcore.bootstrap import LEVEL, RankUncertainty
+from nofcore.charts.base import (
+    NAMED_IN_PLOT,
+    SEGMENT_COLOURS,
+    SEGMENT_HATCHES,
+    SEGMENT_MARKERS,
+    STYLE,
+    Chart,
+    make_axes,
+)  # fmt: skip
 from nofcore.funnel import AverageFunnel
-from nofcore.league import LeagueTable
-from nofcore.wording import Text, plural, points
-
-STYLE = Path(__file__).with_name("style.mplstyle")
-SEGMENT_COLOURS = {1: "#0b4f9e", 2: "#5aa2e0", 3: "#f2a33a", 4: "#a63f00"}
-SEGMENT_MARKERS = {1: "o", 2: "s", 3: "D", 4: "^"}
-SEGMENT_HATCHES = {1: "", 2: "....", 3: "////", 4: "xxxx"}
-NAMED = 70
-"""A chart of up to this many trusts gives the code of each on its axis."""
-NAMED_IN_PLOT = 20
-"""A scatter of up to this many trusts gives the code of each beside its point."""
-HEAT = ["#0b4f9e", "#5aa2e0", "#f7f4ea", "#f2a33a", "#a63f00"]
-"""Scores 1 to 4, from the colour of segment 1 through near-white to that of segment 4."""
-MISSING = "#8b949a"
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A figure with its text alternative; a notebook shows it as SVG with the text attached."""
-
-    figure: Figure
-    alt: str
-
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        buffer = io.StringIO()
-        with plt.style.context(STYLE):  # the style also fixes the ids inside the SVG
-            self.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-        plt.close(self.figure)
-        return {"image/svg+xml": buffer.getvalue()}, {"image/svg+xml": {"alt": self.alt}}
-
-
-def _axes(width: float, height: float):
-    with plt.style.context(STYLE):
-        return plt.subplots(figsize=(width, height))
-
-
-def averages(league: LeagueTable, trust_type: str) -> Chart:
-    """Average metric score of each trust in league order, coloured by segment, with the segment cut-offs."""
-    rows = _ranked(league, trust_type)
-    cuts = league.cut_offs
-    figure, axes = _axes(9, 4.2)
-    with plt.style.context(STYLE):
-        for number, cut in enumerate(cuts.get(trust_type, cuts.get("", ())), start=1):
-            axes.axhline(cut / 100, color="#616a72", linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
-            axes.annotate(
-                f"segment {number} up to {points(cut / 100)}", (1, cut / 100), xycoords=("axes fraction", "data"),
-                ha="right", va="bottom", fontsize=8, color="#4c555b",
-            )  # fmt: skip
-        sns.scatterplot(
-            rows, x="place", y="average_score", hue="segment", style="segment", palette=SEGMENT_COLOURS,
-            markers=SEGMENT_MARKERS, s=46, edgecolor="white", linewidth=0.4, ax=axes, zorder=3,
-        )  # fmt: skip
-        capped = rows[rows["unadjusted_segment"] < rows["segment"]]
-        if len(capped):
-            axes.scatter(
-                capped["place"], capped["average_score"], s=110, facecolor="none", edgecolor="#212b32", linewidth=0.9,
-                zorder=2, label="Held back for deficit",
-            )  # fmt: skip
-        if len(rows) <= NAMED_IN_PLOT:
-            for place, average, code in rows[["place", "average_score", "trust_code"]].itertuples(index=False):
-                axes.annotate(
-                    code, (place, average), xytext=(0, 9), textcoords="offset points", ha="center", fontsize=8
-                )
-        axes.set(
-            xlabel="Place in the league table (1 = best)",
-            ylabel="Average metric score (1 = best, 4 = worst)",
-            xlim=(0, len(rows) + 1),
-        )
-        handles, labels = axes.get_legend_handles_labels()
-        labels = [f"Segment {label}" if label.isdigit() else label for label in labels]
-        axes.legend(handles, labels, loc="upper left", ncols=len(labels), columnspacing=1.2, handletextpad=0.3)
-        low, high = axes.get_ylim()
-        axes.set_ylim(low, high + 0.14 * (high - low))  # room for the legend
-    return Chart(figure, _averages_alt(rows, capped, trust_type))
-
-
-def _averages_alt(rows: pd.DataFrame, capped: pd.DataFrame, trust_type: str) -> str:
-    parts = [
-        f"segment {segment}: {len(part)} trusts, averages {part['average_score'].min():.2f} to "
-        f"{part['average_score'].max():.2f}"
-        for segment, part in rows.groupby("segment")
-    ]
-    held = ""
-    if len(capped):
-        count = f"{len(capped)} trusts are" if len(capped) > 1 else "One trust is"
-        held = f" {count} held back for a deficit, marked with a ring."
-    return (
-        f"Average metric score of {len(rows)} {plural(trust_type)} in league order, lower is better; "
-        f"{'; '.join(parts)}.{held} The same figures are in the league table on this page."
-    )
-
-
-def domains(league: LeagueTable, trust_type: str) -> Chart | Text:
-    """Heat map of domain scores, domains by trusts in league order; grey where a trust has no score."""
-    rows = _ranked(league, trust_type)
-    if not rows["recomputed"].any():
-        return Text((f"No domain scores: no metric rows are at hand for {plural(trust_type)} in {league.quarter}.",))
-    names = {domain.key: domain.name for domain in league.framework.domain}
-    table = league.domain_scores.loc[rows["trust_code"], list(names)].rename(columns=names).T
-    figure, axes = _axes(9, 3.0 if len(rows) > NAMED else 3.9)
-    with plt.style.context(STYLE):
-        axes.set_facecolor(MISSING)
-        axes.grid(False)
-        labels = rows["place"].astype(str) if len(rows) > NAMED else rows["trust_code"]
-        sns.heatmap(
-            table, ax=axes, vmin=1, vmax=4, cmap=sns.blend_palette(HEAT, as_cmap=True),
-            xticklabels=labels if len(rows) <= NAMED else False, yticklabels=True,
-            linewidths=0.2 if len(rows) > NAMED else 0.6,
-            cbar_kws={"label": "1 = best, 4 = worst", "shrink": 0.9},
-        )  # fmt: skip
-        if len(rows) > NAMED:
-            places = np.arange(9, len(rows), 10)
-            axes.set_xticks(places + 0.5, [str(place + 1) for place in places], rotation=0)
-        else:
-            axes.tick_params(axis="x", labelrotation=90 if len(rows) > 20 else 0, labelsize=8)
-        axes.set(xlabel="Place in the league table" if len(rows) > NAMED else "Trusts in league order", ylabel="")
-    return Chart(figure, _domains_alt(table, trust_type))
-
-
-def _domains_alt(table: pd.DataFrame, trust_type: str) -> str:
-    known = table.notna().sum(axis=1)
-    parts = [
-        f"{name}: median {row.median():.2f}, from {row.min():.2f} to {row.max():.2f}, {known[name]} trusts"
-        for name, row in table.iterrows()
-    ]
-    return (
-        f"Heat map of the domain scores of {table.shape[1]} {plural(trust_type)} in league order, 1 best to 4 worst. "
-        f"{'; '.join(parts)}."
-    )
-
-
-def _ranked(league: LeagueTable, trust_type: str) -> pd.DataFrame:
-    """Ranked trusts of a type in league order; ``place`` runs from 1, tied trusts one after the other."""
-    rows = league.of(trust_type).dropna(subset="rank").reset_index()
-    return rows.assign(place=np.arange(1, len(rows) + 1), segment=rows["segment"].astype(int))
+from nofcore.wording import Text, plural
 
 
 def rank_ranges(uncertainty: RankUncertainty, trust_type: str, level: float = LEVEL) -> Chart | Text:
@@ -160,7 +26,7 @@ def rank_ranges(uncertainty: RankUncertainty, trust_type: str, level: float = LE
     rows = _drawn(uncertainty, trust_type, level)
     if rows.empty:
         return _nothing_drawn(uncertainty, trust_type)
-    figure, axes = _axes(9, 5.2)
+    figure, axes = make_axes(9, 5.2)
     with plt.style.context(STYLE):
         colours = rows["segment"].map(SEGMENT_COLOURS)
         axes.vlines(
@@ -195,7 +61,7 @@ def segment_probabilities(uncertainty: RankUncertainty, trust_type: str) -> Char
     rows = _drawn(uncertainty, trust_type)
     if rows.empty:
         return _nothing_drawn(uncertainty, trust_type)
-    figure, axes = _axes(9, 3.6)
+    figure, axes = make_axes(9, 3.6)
     shares = rows[[name for name in rows if name.startswith("p_segment_")]]
     with plt.style.context(STYLE):
         below = np.zeros(len(rows))
@@ -225,7 +91,7 @@ def rank_distribution(uncertainty: RankUncertainty, code: str) -> Chart:
     row = uncertainty.trusts.loc[code]
     shares = uncertainty.rank_probabilities().loc[code].dropna() * 100
     shares = shares[: int((uncertainty.trusts["trust_type"] == row["trust_type"]).sum())]
-    figure, axes = _axes(9, 2.8)
+    figure, axes = make_axes(9, 2.8)
     with plt.style.context(STYLE):
         axes.bar(shares.index, shares, width=0.9, color=SEGMENT_COLOURS[int(row["segment"])])
         axes.axvline(row["rank"], color="#212b32", linewidth=1, linestyle=(0, (4, 3)))
@@ -291,7 +157,7 @@ def kinds_of_uncertainty(side_by_side: pd.DataFrame, trust_type: str) -> Chart:
         [pd.DataFrame({"kind": label, "width": rows[f"{kind}_rank_width"]}) for kind, label in KIND_LABELS.items()],
         ignore_index=True,
     ).dropna()
-    figure, axes = _axes(9, 2.6)
+    figure, axes = make_axes(9, 2.6)
     with plt.style.context(STYLE):
         sns.stripplot(long, x="width", y="kind", color=SEGMENT_COLOURS[2], size=4, jitter=False, alpha=0.35, ax=axes)
         for place, label in enumerate(KIND_LABELS.values()):
@@ -319,7 +185,7 @@ def average_funnel(found: AverageFunnel, segments: pd.Series) -> Chart:
     rows = rows.assign(segment=rows["segment"].astype(int))
     sizes = np.arange(max(int(rows["n_items"].min()) - 1, 1), int(rows["n_items"].max()) + 2)
     limits = found.limits(sizes)
-    figure, axes = _axes(9, 4.2)
+    figure, axes = make_axes(9, 4.2)
     with plt.style.context(STYLE):
         axes.axhline(found.target, color="#212b32", linewidth=1)
         for sd, style in ((2, (0, (4, 3))), (3, "solid")):

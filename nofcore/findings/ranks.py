@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from nofcore import activity as counts_behind
 from nofcore import bootstrap, charts, funnel, league, noise, pairs, ranksets, release, tables
 from nofcore.bootstrap import RankUncertainty
 from nofcore.errors import InputError
@@ -249,7 +250,7 @@ def measurement(
     """
     if activity is None and not (release.embedded_table("activity")["quarter"] == figures.quarter).any():
         return None
-    counts = noise.activity(figures, rebuilt.framework, activity)
+    counts = counts_behind.read(figures, rebuilt.framework, activity)
     if not counts["trust_code"].map(figures.trusts["trust_type"]).eq(trust_type).any():
         return None
     side_by_side = noise.compare(rebuilt, figures, rebuilt.framework, draws, seed, counts=counts)

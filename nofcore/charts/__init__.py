@@ -1,0 +1,25 @@
+"""Charts, each with a text alternative that says what it shows: `Chart`, and a function for each.
+
+A module for each page; their functions are named here.
+"""
+
+from nofcore.charts.base import Chart
+from nofcore.charts.league import averages, domains
+from nofcore.charts.ranks import (
+    average_funnel,
+    kinds_of_uncertainty,
+    rank_distribution,
+    rank_ranges,
+    segment_probabilities,
+)
+
+__all__ = [
+    "Chart",
+    "average_funnel",
+    "averages",
+    "domains",
+    "kinds_of_uncertainty",
+    "rank_distribution",
+    "rank_ranges",
+    "segment_probabilities",
+]
