@@ -92,6 +92,10 @@ def _parser() -> Parser:
     report.add_argument("--draws", type=_positive, default=DRAWS, metavar="N", help=f"default: {DRAWS:,}")
     report.add_argument("--seed", type=_natural, default=SEED, metavar="S", help=f"default: {SEED}")
     report.add_argument("--activity", type=Path, metavar="FILE", help="numerators and denominators of your own")
+    report.add_argument(
+        "--phi", type=_factor, default=1.0, metavar="X",
+        help="variance of drawn measurements as a multiple of the binomial one; default: 1",
+    )  # fmt: skip
     report.add_argument("--workers", type=_positive, default=2, metavar="N", help="processes; default: 2")
     report.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="default: reports")
 
@@ -121,6 +125,16 @@ def _natural(text: str) -> int:
     if not text.isascii() or not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
     return int(text)
+
+
+def _factor(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 1 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1")
+    return number
 
 
 def _positive(text: str) -> int:
@@ -203,6 +217,7 @@ def _report(options) -> int:
         seed=options.seed,
         trust=options.trust,
         activity=options.activity,
+        phi=options.phi,
     )
     outcomes = plan.run(request)
     for outcome in outcomes:

@@ -268,23 +268,6 @@ class AverageFunnel:
         sizes = np.asarray(sizes)
         return _average_limits(self.target, self.item_sd / np.sqrt(sizes)).set_index(sizes)
 
-    def sizes(self, first: int) -> pd.DataFrame:
-        """Numbers of items of the first and the last ``first`` trusts of the league table and of all: a row each
-        with trusts, lowest, median and highest number, and mean absolute z."""
-        table = self.trusts.dropna(subset="rank")
-        last = table["rank"] > len(table) - first
-        rows = {f"first {first}": table[table["rank"] <= first], f"last {first}": table[last], "all": table}
-        return pd.DataFrame.from_dict(
-            {
-                name: {
-                    "trusts": len(part), "lowest": part["n_items"].min(), "median": part["n_items"].median(),
-                    "highest": part["n_items"].max(), "mean_abs_z": part["z"].abs().mean(),
-                }
-                for name, part in rows.items()
-            },
-            orient="index",
-        )  # fmt: skip
-
 
 def average_funnel(rebuilt: LeagueTable, trust_type: str) -> AverageFunnel:
     """Each trust's average against what the number of its items lets one expect.

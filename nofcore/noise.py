@@ -117,9 +117,9 @@ def measurement_noise(
         return MeasurementNoise(**vars(found), kind=kind, metrics=(), phi={})
     counts = activity.read(figures, framework) if counts is None else counts
     metrics = tuple(sorted(counts["metric_id"].unique()))
-    factors = _factors(phi, metrics)
+    spread = factors(phi, counts)
     plan = rescoring.prepare(figures, framework, metrics)
-    sources = {name: _source(plan.metrics[name], counts, factors[name]) for name in metrics}
+    sources = {name: _source(plan.metrics[name], counts, spread[name]) for name in metrics}
     ranked = rebuilt.trusts.dropna(subset="rank")
     rules = bootstrap.ranking_rules(rebuilt, ranked, cutoffs)
     at = plan.codes.get_indexer(ranked.index)
@@ -129,27 +129,33 @@ def measurement_noise(
     )  # fmt: skip
     found = tally(work, Counts.__add__, draws, seed, executor)
     held = tuple(ranked.index[at < 0])
-    return MeasurementNoise(rebuilt.quarter, ranked, found, seed, cutoffs, held, kind, metrics, factors)
+    return MeasurementNoise(rebuilt.quarter, ranked, found, seed, cutoffs, held, kind, metrics, spread)
 
 
-def _factors(phi: float | Mapping[str, float], metrics: tuple[str, ...]) -> dict[str, float]:
-    """The variance factor of each metric."""
+def factors(phi: float | Mapping[str, float], counts: pd.DataFrame) -> dict[str, float]:
+    """The variance factor of each metric with ``counts`` (of `nofcore.activity.read`), 1 where ``phi`` names none.
+
+    Raises InputError for a factor below 1, one not below a denominator, and a metric without counts.
+    """
+    metrics = sorted(counts["metric_id"].unique())
     named = dict(phi) if isinstance(phi, Mapping) else dict.fromkeys(metrics, phi)
     if strangers := sorted(set(named) - set(metrics)):
         raise InputError(f"phi names {', '.join(strangers)}, but there are counts only for {', '.join(metrics)}")
     for name, factor in named.items():
         if not (np.isfinite(factor) and factor >= 1):
             raise InputError(f"phi must be a number from 1, not {factor!r} ({name})")
+        mine = counts[counts["metric_id"] == name]
+        n = activity.trials(mine["denominator"])
+        if factor > 1 and (n <= factor).any():
+            least = n.argmin()
+            about = f"{name} of {mine['trust_code'].iat[least]}"
+            raise InputError(f"phi {factor:g} is not below the denominator of {about}, {n[least]}; make it smaller")
     return {name: float(named.get(name, 1)) for name in metrics}
 
 
 def _source(rescorer: Rescorer, counts: pd.DataFrame, phi: float) -> Source:
     mine = counts[counts["metric_id"] == rescorer.metric.value]
     n = activity.trials(mine["denominator"])
-    if phi > 1 and (n <= phi).any():
-        least = n.argmin()
-        about = f"{rescorer.metric.value} of {mine['trust_code'].iat[least]}"
-        raise InputError(f"phi {phi:g} is not below the denominator of {about}, {n[least]}; make it smaller")
     share = (mine["numerator"] / mine["denominator"]).to_numpy(dtype=float)
     return Source(rescorer.values, rescorer.codes.get_indexer(mine["trust_code"]), n, share, phi, rescorer.judged)
 

@@ -19,9 +19,8 @@ rank of the estimates, ties among them included.
 
 Monte Carlo: critical values come from ``draws`` random draws. With 10,000 draws and 134 units their
 standard deviation over seeds is about 0.012 (of about 3.3 marginal, 4.4 simultaneous): another seed
-leaves most bounds as they are and moves the others, mostly by a place. The random
-numbers come in blocks of `BLOCK` draws, one child of ``numpy.random.SeedSequence(seed)`` each;
-``memory_mb`` never changes a result.
+leaves most bounds as they are and moves the others, mostly by a place. Random numbers come in the
+blocks of `nofcore.randomness`; ``memory_mb`` never changes a result.
 """
 
 from __future__ import annotations
@@ -34,8 +33,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-BLOCK = 1_000
-"""Draws that share one random seed."""
+from nofcore.errors import InputError
+from nofcore.randomness import BLOCK, blocks
+
 TOLERANCE = 1e-10
 """How far a covariance may be from symmetric (times its largest entry) and from positive semi-definite
 (times its largest eigenvalue)."""
@@ -196,13 +196,12 @@ class _Bootstrap:
         if self.kept is not None:
             yield from self.kept
             return
-        starts = range(0, self.draws, BLOCK)
-        seeds = np.random.SeedSequence(self.seed).spawn(len(starts))
-        for start, seed in zip(starts, seeds, strict=True):
-            stop = min(start + BLOCK, self.draws)
-            normal = np.random.default_rng(seed).standard_normal((stop - start, len(self.order)))
+        start = 0
+        for block in blocks(self.draws, self.seed):
+            normal = block.generator().standard_normal((block.size, len(self.order)))
             drawn = normal @ self.root if self.root.ndim == 2 else normal * self.root
-            yield slice(start, stop), drawn.T.astype(self.scale.dtype, order="C")
+            yield slice(start, start + block.size), drawn.T.astype(self.scale.dtype, order="C")
+            start += block.size
 
 
 def _keep(bootstrap: _Bootstrap, memory_mb: float) -> _Bootstrap:
@@ -453,8 +452,8 @@ class RankSets:
     seed: int
 
     def table(self) -> pd.DataFrame:
-        """One row a trust, in rank order: trust, estimate, rank, lower, upper."""
-        return self.trusts.rename_axis("trust").reset_index()
+        """One row a trust, in rank order: trust_code, estimate, rank, lower, upper."""
+        return self.trusts.rename_axis("trust_code").reset_index()
 
     def tau_best(self, tau: int) -> list[str]:
         """Codes of the trusts that could be among the ``tau`` best, in rank order: see `tau_best`."""
@@ -486,14 +485,17 @@ def rank_sets(
 
     ``estimates``: indexed by trust code; ``covariance``: a DataFrame with the codes as index and
     columns, or a Series of variances of independent estimates. They are matched by code, and the order
-    of the rows does not matter. Raises ValueError as `rank_bounds` does, naming the trusts concerned
-    where a value is missing, a code occurs twice or the codes differ.
+    of the rows does not matter. Raises InputError where `rank_bounds` raises ValueError, and, naming the
+    trusts concerned, where a value is missing, a code occurs twice or the codes differ.
     """
-    estimates, covariance = _matched(estimates, covariance)
-    bounds = rank_bounds(
-        estimates.to_numpy(), covariance.to_numpy(),
-        kind=kind, side=side, best=best, level=level, stepdown=stepdown, draws=draws, seed=seed,
-    )  # fmt: skip
+    try:
+        estimates, covariance = _matched(estimates, covariance)
+        bounds = rank_bounds(
+            estimates.to_numpy(), covariance.to_numpy(),
+            kind=kind, side=side, best=best, level=level, stepdown=stepdown, draws=draws, seed=seed,
+        )  # fmt: skip
+    except ValueError as error:
+        raise InputError(f"rank sets: {error}") from None
     trusts = pd.DataFrame(
         {"estimate": estimates, "rank": bounds.rank, "lower": bounds.lower, "upper": bounds.upper}
     ).sort_values("rank", kind="stable")

@@ -280,7 +280,7 @@ def prepare(figures: Release, framework: Framework, metrics: Iterable[str] | Non
     wanted = list(known) if metrics is None else list(metrics)
     if strangers := [name for name in wanted if name not in known]:
         raise InputError(f"{', '.join(map(repr, strangers))}: the framework scores no metric from these values")
-    scoring.require_whole_pools(figures, framework)
+    scoring.require_whole_pools(figures, framework, [known[name] for name in wanted])
     scores = league.scores_to_average(figures, framework, "scores")
     made = league.items(scores, framework).values
     present = made.notna().to_numpy()
@@ -358,5 +358,9 @@ def judged_decimals(rows: pd.DataFrame) -> int | None:
     tied = ranked[ranked["size"] > 1]
     if tied.empty or (tied["nunique"] > 1).any():
         return None
-    values = rows["value"].dropna().to_numpy()
+    return decimals_shown(rows["value"].dropna().to_numpy())
+
+
+def decimals_shown(values: np.ndarray) -> int | None:
+    """The fewest decimals, up to 8, that show every value in full; None where more are needed."""
     return next((d for d in range(9) if np.allclose(values, values.round(d), rtol=0, atol=1e-9)), None)

@@ -275,11 +275,11 @@ def _without_value(release: Release, framework: Framework) -> list[str]:
     ]
 
 
-def require_whole_pools(release: Release, framework: Framework) -> None:
-    """Raise InputError unless every trust type of every pool has metric rows."""
+def require_whole_pools(release: Release, framework: Framework, metrics: Iterable[Metric] | None = None) -> None:
+    """Raise InputError unless every trust type of every pool has metric rows. ``metrics``: all where None."""
     have = set(observed(release, [metric.value for metric in framework.metric if metric.value])["trust_type"])
     needed: dict[str, list[str]] = {}
-    for metric in framework.metric:
+    for metric in framework.metric if metrics is None else metrics:
         if metric.value and metric.pool == "all":
             for trust_type in set(metric.trust_types) - have:
                 needed.setdefault(trust_type, []).append(metric.value)

@@ -1,10 +1,13 @@
 """What the page on rank uncertainty says, with and without the figures it speaks of."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
 from nofcore import bootstrap, charts, cli, findings, framework, league, release
 from nofcore.errors import InputError
+from tests import makers
 
 ACUTE, AMBULANCE = "Acute trust", "Ambulance trust"
 
@@ -30,19 +33,81 @@ def measured(first):
 
 
 def test_measurement_beside_the_choice_of_metrics(measured, first):
-    said = str(findings.ranks.about_measurement(measured, first[1], ACUTE))
+    said = str(findings.ranks.about_measurement(measured, ACUTE))
     assert said.startswith("For 6 metrics the numbers of patients are known.")
     assert "Chance in the counted metrics matters far less" in said
     assert len(findings.ranks.funnel_table(measured, "Q1 2025/26").frame) == 6
 
 
 def test_no_counts_no_measurement(first):
-    assert findings.ranks.measurement(first[1], first[0], AMBULANCE, 10, 5) is None
+    other = findings.ranks.measurement(first[1], first[0], AMBULANCE, 10, 5)
+    assert "the counts at hand are of other types of trust" in str(other)
     later, rebuilt = quarter("Q2 2025/26")
-    assert findings.ranks.measurement(rebuilt, later, AMBULANCE, 10, 5) is None
-    said = str(findings.ranks.about_measurement(None, rebuilt, AMBULANCE))
+    found = findings.ranks.measurement(rebuilt, later, AMBULANCE, 10, 5)
+    said = str(findings.ranks.about_measurement(found, AMBULANCE))
     assert said.startswith("Not known for ambulance trusts in Q2 2025/26")
-    assert findings.ranks.measurement_chart(None, AMBULANCE)._repr_html_() == ""
+    assert "no numerators and denominators for Q2 2025/26" in said
+    assert findings.ranks.measurement_chart(found, AMBULANCE)._repr_html_() == ""
+    assert findings.ranks.outside_table(found, later)._repr_html_() == ""
+    assert findings.ranks.funnel_charts(found, None).charts == ()
+
+
+def test_measurement_needs_the_pools_of_the_counted_metrics_alone(tmp_path):
+    """The six metrics with counts are scored among acute trusts: files of other types are not needed."""
+    path = makers.write(tmp_path / "acute-data.csv", makers.data_rows(types=(ACUTE,)))
+    figures = release.read(path.parent).release("Q1 2025/26")
+    rebuilt = league.build(figures, framework.for_quarter("Q1 2025/26"))
+    assert isinstance(findings.ranks.measurement(rebuilt, figures, ACUTE, 10, 5), findings.ranks.Measurement)
+
+
+def test_embedded_counts_that_do_not_fit_a_users_figures_are_not_used(first):
+    figures, rebuilt = first
+    rows = figures.observations
+    other = replace(figures, observations=rows.assign(value=rows["value"].where(rows["metric_id"] != "OF0013", 1.0)))
+    said = str(findings.ranks.measurement(rebuilt, other, ACUTE, 10, 5))
+    assert "differs from the published 1 by more than" in said
+
+
+def test_counts_of_one_trust_have_no_funnel(first, tmp_path):
+    path = tmp_path / "counts.csv"
+    path.write_text("quarter,trust_code,metric_id,numerator,denominator\nQ1 2025/26,RXF,OF0013,7230,10000\n")
+    value = first[0].observations.set_index(["trust_code", "metric_id"])["value"]["RXF", "OF0013"]
+    path.write_text(path.read_text().replace("7230", f"{value * 100:.0f}"))
+    found = findings.ranks.measurement(first[1], first[0], ACUTE, 10, 5, str(path))
+    assert "No funnel for OF0013" in str(findings.ranks.about_funnels(found, None, ACUTE))
+    assert findings.ranks.funnel_table(found, "Q1 2025/26")._repr_html_() == ""
+
+
+def test_trusts_outside_a_funnel_are_named(measured, first):
+    """Their number in the summary is that of the rows named, and of the codes in the text of the charts."""
+    summary = findings.ranks.funnel_table(measured, "Q1 2025/26").frame
+    named = findings.ranks.outside_table(measured, first[0]).frame
+    assert named["Metric"].value_counts().to_dict() == (
+        summary.set_index("Metric")[["Better, allowing for it", "Worse, allowing for it"]].sum(axis=1).to_dict()
+    )
+    for chart in findings.ranks.funnel_charts(measured, "RXF").charts:
+        mine = named[named["Metric"].map(lambda name, alt=chart.alt: f"Funnel plot of {name}," in alt)]
+        assert len(mine) and all(code in chart.alt for code in mine["Code"])
+
+
+def test_phi_is_checked_before_a_page_is_made(tmp_path, capsys):
+    out = ["--out", str(tmp_path / "out")]
+    assert cli.main(["report", "rank_uncertainty", "--phi", "160", *out]) == 2
+    assert "phi 160 is not below the denominator of OF0011" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["report", "rank_uncertainty", "--phi", "0.5", *out])
+    assert stopped.value.code == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_ranges_under_a_users_rules_are_not_held_against_the_published_ones(drawn):
+    """Q4 2025/26 has published ranges: under other rules the kit's own are compared."""
+    fourth, rebuilt = quarter("Q4 2025/26")
+    capless = replace(rebuilt.framework, override=None)
+    other = bootstrap.rank_uncertainty(league.build(fourth, capless), 500, 5)
+    mine = findings.ranks.check_ranges(fourth, bootstrap.rank_uncertainty(rebuilt, 500, 5))
+    theirs = findings.ranks.check_ranges(fourth, other, "mine.toml")
+    pd.testing.assert_frame_equal(mine.differences, theirs.differences)
 
 
 def test_a_users_counts_are_checked(first, tmp_path):
@@ -75,6 +140,7 @@ def test_charts_of_ranks_carry_text(drawn, measured, first):
         charts.segment_probabilities(drawn, AMBULANCE),
         charts.rank_distribution(drawn, "RX7"),
         findings.ranks.measurement_chart(measured, ACUTE),
+        *findings.ranks.funnel_charts(measured, None).charts,
         findings.ranks.average_chart(findings.ranks.average_funnel(first[1], AMBULANCE), first[1]),
     ]
     for chart in made:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nofcore import ranksets
+from nofcore.errors import InputError
 from nofcore.ranksets import rank_bounds, rank_sets, tau_best, tau_worst
 
 POINTS, VARIANCES = np.linspace(1, 3, 10), np.full(10, 0.2**2)
@@ -437,7 +438,7 @@ def test_table_of_trusts(trusts):
     found = rank_sets(*trusts)
     expected = pd.DataFrame(
         {
-            "trust": ["RX1", "RX2", "RX3", "RX4"],
+            "trust_code": ["RX1", "RX2", "RX3", "RX4"],
             "estimate": [1.5, 2.0, 2.0, 3.0],
             "rank": [1, 2, 2, 4],
             "lower": [1, 2, 2, 4],
@@ -480,5 +481,5 @@ def test_bad_tables_name_the_trusts(trusts):
         (estimates.to_numpy(), variances, "Series"),
     ]
     for first, second, message in cases:
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises(InputError, match=message):
             rank_sets(first, second)

@@ -3,10 +3,11 @@
 A module for each page; their functions are named here.
 """
 
-from nofcore.charts.base import Chart
+from nofcore.charts.base import Chart, Charts
 from nofcore.charts.league import averages, domains
 from nofcore.charts.ranks import (
     average_funnel,
+    funnels,
     kinds_of_uncertainty,
     rank_distribution,
     rank_ranges,
@@ -15,9 +16,11 @@ from nofcore.charts.ranks import (
 
 __all__ = [
     "Chart",
+    "Charts",
     "average_funnel",
     "averages",
     "domains",
+    "funnels",
     "kinds_of_uncertainty",
     "rank_distribution",
     "rank_ranges",

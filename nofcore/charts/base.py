@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+from IPython.display import display
 from matplotlib.figure import Figure
 
 STYLE = Path(__file__).with_name("style.mplstyle")
@@ -39,6 +40,17 @@ class Chart:
             self.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
         plt.close(self.figure)
         return {"image/svg+xml": buffer.getvalue()}, {"image/svg+xml": {"alt": self.alt}}
+
+
+@dataclass(frozen=True)
+class Charts:
+    """Several charts, shown one below the other."""
+
+    charts: tuple[Chart, ...]
+
+    def _ipython_display_(self) -> None:
+        for chart in self.charts:
+            display(chart)
 
 
 def make_axes(width: float, height: float):

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import product
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.ticker import LogLocator, NullLocator
 
 from nofcore.bootstrap import LEVEL, RankUncertainty
 from nofcore.charts.base import (
+    MISSING,
     NAMED_IN_PLOT,
     SEGMENT_COLOURS,
     SEGMENT_HATCHES,
     SEGMENT_MARKERS,
     STYLE,
     Chart,
+    Charts,
     make_axes,
 )  # fmt: skip
-from nofcore.funnel import AverageFunnel
+from nofcore.funnel import AverageFunnel, Funnel
 from nofcore.wording import Text, plural
 
 
@@ -212,4 +218,90 @@ def average_funnel(found: AverageFunnel, segments: pd.Series) -> Chart:
         figure,
         f"Funnel of the averages of {len(rows)} {plural(found.trust_type)} against their numbers of items, {sizes[0] + 1} to "
         f"{sizes[-1] - 1}. The limits narrow as items grow in number; {beyond} trusts lie beyond 2 standard deviations.",
+    )
+
+
+def funnels(found: Mapping[str, Funnel], shown: str | None = None) -> Charts:
+    """The funnel of each metric. ``shown``: code of a trust that is named wherever it lies."""
+    return Charts(tuple(_funnel(one, shown) for one in found.values()))
+
+
+def _funnel(found: Funnel, shown: str | None) -> Chart:
+    """Percentages of a metric against their denominators; trusts beyond 2 standard deviations, with overdispersion
+    allowed for, are named by code."""
+    rows = found.table()
+    outside = rows["outside_overdispersed"].abs() >= 2
+    sizes = np.unique(np.geomspace(rows["denominator"].min() * 0.9, rows["denominator"].max() * 1.05, 200).astype(int))
+    sizes = sizes[sizes > 0]
+    figure, axes = make_axes(9, 4.2)
+    with plt.style.context(STYLE):
+        _funnel_limits(axes, found.limits(sizes), found)
+        axes.scatter(rows.loc[~outside, "denominator"], rows.loc[~outside, "percent"], s=16, color=MISSING, zorder=2)
+        for (side, colour, marker), far in product(FUNNEL_SIDES, (True, False)):
+            mine = rows[outside & (rows["better"] == side) & ((rows["outside_overdispersed"].abs() >= 3) == far)]
+            axes.scatter(
+                mine["denominator"], mine["percent"], s=44, marker=marker, edgecolor=colour, linewidth=1.4, zorder=3,
+                facecolor=colour if far else "white", label=f"{side.capitalize()}, beyond {3 if far else 2} SD",
+            )  # fmt: skip
+        if shown in rows.index:
+            mine = rows.loc[[shown]]
+            axes.scatter(
+                mine["denominator"],
+                mine["percent"],
+                s=110,
+                facecolor="none",
+                edgecolor="#212b32",
+                label=shown,
+                zorder=4,
+            )
+        named = rows[outside]
+        for code, size, percent in named[["denominator", "percent"]].itertuples():
+            axes.annotate(code, (size, percent), xytext=(5, 3), textcoords="offset points", fontsize=8, zorder=4)
+        low, high = rows["percent"].min(), rows["percent"].max()
+        room = 0.12 * max(high - low, 1)
+        axes.set(
+            xscale="log", ylim=(max(low - room, -room), min(high + room, 100 + room)),
+            xlabel="Patients counted (denominator, logarithmic scale)", ylabel=f"{found.metric.short} (%)",
+        )  # fmt: skip
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, columnspacing=1.0, handletextpad=0.3)
+    return Chart(figure, _funnel_alt(found, rows[outside]))
+
+
+FUNNEL_SIDES = (("better", SEGMENT_COLOURS[1], "o"), ("worse", SEGMENT_COLOURS[4], "^"))
+
+
+def _funnel_limits(axes, limits: pd.DataFrame, found: Funnel) -> None:
+    axes.axhline(found.target, color="#212b32", linewidth=1)
+    lines = (
+        ("2_overdispersed", (0, (4, 3)), "Limit of 2 SD"),
+        ("3_overdispersed", "solid", "Limit of 3 SD"),
+        ("3", (0, (1, 2)), "3 SD of chance alone"),
+    )
+    for kind, style, label in lines:
+        for end, name in (("low", None), ("high", label)):
+            axes.plot(
+                limits.index,
+                limits[f"{end}_{kind}"],
+                color="#616a72",
+                linewidth=0.9,
+                linestyle=style,
+                zorder=1,
+                label=name,
+            )
+
+
+def _funnel_alt(found: Funnel, outside: pd.DataFrame) -> str:
+    exact = int((found.table()["outside"].abs() >= 3).sum())
+    parts = []
+    for side, _, _ in FUNNEL_SIDES:
+        codes = list(outside.index[outside["better"] == side])
+        parts.append(f"{side}: {', '.join(codes) if codes else 'none'}")
+    good = "higher is better" if found.metric.better == "high" else "lower is better"
+    return (
+        f"Funnel plot of {found.metric.short}, {good}: {len(found.table())} trusts around {found.target:.1f} %. Beyond 2 "
+        f"standard deviations, allowing for overdispersion: {'; '.join(parts)}. {exact} trusts lie beyond 3 standard "
+        "deviations of chance in patient numbers alone."
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from nofcore import activity as counts_behind
@@ -171,13 +173,14 @@ class Check:
     differences: pd.DataFrame
 
 
-def check_ranges(figures: release.Release, uncertainty: RankUncertainty) -> Check:
+def check_ranges(figures: release.Release, uncertainty: RankUncertainty, own_rules: str | None = None) -> Check:
     """Compare with the likely ranges of the quarter; where none is published, with those that the kit holds.
 
-    The embedded league tables hold one set of likely ranges; it is drawn with the same number and seed.
+    The embedded league tables hold one set of likely ranges; it is drawn with the same number and seed,
+    and with the kit's own rules. So is it under ``own_rules``: ranges under a user's rules need not agree.
     """
     mine = bootstrap.against_published(uncertainty, figures.league)
-    if len(mine):
+    if len(mine) and own_rules is None:
         return Check(figures.quarter, mine)
     held = release.embedded()
     quarter = next(q for q in held.quarters if held.release(q).league["rank_low"].notna().any())
@@ -234,45 +237,65 @@ def sets_table(found: Sets | None, rebuilt: LeagueTable, trust_type: str) -> tab
 
 @dataclass(frozen=True)
 class Measurement:
-    """Ranges under each kind of uncertainty, and the counts behind the measured ones."""
+    """Ranges under each kind of uncertainty, and the counts behind the measured ones.
+
+    ``phi``: variance of the drawn values as a multiple of the binomial one; ``funnels``: by metric_id;
+    ``too_few``: metrics with counts of one trust alone, which have no funnel.
+    """
 
     counts: pd.DataFrame
     side_by_side: pd.DataFrame
-    funnels: pd.DataFrame
+    phi: float
+    funnels: Mapping[str, funnel.Funnel]
+    too_few: tuple[str, ...]
 
 
 def measurement(
-    rebuilt: LeagueTable, figures: release.Release, trust_type: str, draws: int, seed: int, activity: str | None = None
-) -> Measurement | None:
-    """Draw values from their counts and rank anew; None where no counts are at hand for the type.
+    rebuilt: LeagueTable, figures: release.Release, trust_type: str, draws: int, seed: int, activity: str | None = None,
+    phi: float = 1,
+) -> Measurement | Text:  # fmt: skip
+    """Draw values from their counts and rank anew; the reason why not, where they cannot be drawn for the type.
 
     ``activity``: a user's file of counts, in which every problem is an error; None for the embedded counts.
+    ``phi``: see `nofcore.noise.measurement_noise`.
     """
-    if activity is None and not (release.embedded_table("activity")["quarter"] == figures.quarter).any():
-        return None
-    counts = counts_behind.read(figures, rebuilt.framework, activity)
+    try:
+        counts = counts_behind.read(figures, rebuilt.framework, activity)
+    except InputError as error:
+        if activity is not None:
+            raise
+        return _not_known(trust_type, figures.quarter, str(error))
     if not counts["trust_code"].map(figures.trusts["trust_type"]).eq(trust_type).any():
-        return None
-    side_by_side = noise.compare(rebuilt, figures, rebuilt.framework, draws, seed, counts=counts)
-    found = funnel.funnels(figures, rebuilt.framework, counts)
-    return Measurement(counts, side_by_side, funnel.summary(found))
+        return _not_known(trust_type, figures.quarter, "the counts at hand are of other types of trust")
+    try:
+        side_by_side = noise.compare(rebuilt, figures, rebuilt.framework, draws, seed, phi, counts)
+    except InputError as error:
+        return _not_known(trust_type, figures.quarter, str(error))
+    size = counts["metric_id"].map(counts["metric_id"].value_counts())
+    found = funnel.funnels(figures, rebuilt.framework, counts[size > 1])
+    return Measurement(counts, side_by_side, phi, found, tuple(counts.loc[size == 1, "metric_id"]))
 
 
-def about_measurement(found: Measurement | None, rebuilt: LeagueTable, trust_type: str) -> Text:
-    """How wide ranges are under errors of measurement, beside the choice of metrics."""
-    if found is None:
-        return Text(
-            (
-                f"Not known for {plural(trust_type)} in {rebuilt.quarter}: the numbers of patients behind the values are not at "
-                "hand. A table of numerators and denominators can be given with --activity.",
-            )
+def _not_known(trust_type: str, quarter: str, reason: str) -> Text:
+    return Text(
+        (
+            f"Not known for {plural(trust_type)} in {quarter}, as the numbers of patients behind the values are missing or "
+            f"cannot be used: {reason}. A table of numerators and denominators can be given with --activity.",
         )
+    )
+
+
+def about_measurement(found: Measurement | Text, trust_type: str) -> Text:
+    """How wide ranges are under errors of measurement, beside the choice of metrics."""
+    if isinstance(found, Text):
+        return found
     rows = found.side_by_side[found.side_by_side["trust_type"] == trust_type].dropna(subset="noise_rank_width")
     metrics = found.counts["metric_id"].nunique()
     noise_width, items_width = rows["noise_rank_width"].median(), rows["items_rank_width"].median()
+    spread = "binomial" if found.phi == 1 else f"{found.phi:g} times the binomial variance"
     said = (
-        f"For {metrics} metrics the numbers of patients are known. Their values are drawn anew from those numbers (binomial), "
-        "scored in their whole pools, and all trusts ranked again; other metrics stay as published. Half of the "
+        f"For {counted(metrics, 'metric')} the numbers of patients are known. Values are drawn anew from those numbers "
+        f"({spread}), scored in their whole pools, and all trusts ranked again; other metrics stay as published. Half of the "
         f"{len(rows)} {plural(trust_type)} then have a rank range of {noise_width:.0f} places or more, where the choice of "
         f"metrics gives {items_width:.0f} and both together {rows['both_rank_width'].median():.0f}."
     )
@@ -281,38 +304,66 @@ def about_measurement(found: Measurement | None, rebuilt: LeagueTable, trust_typ
     return Text((f"{said} Errors of the other metrics, surveys among them, are not in this.",))
 
 
-def measurement_chart(found: Measurement | None, trust_type: str) -> charts.Chart | Text:
+def measurement_chart(found: Measurement | Text, trust_type: str) -> charts.Chart | Text:
     """The kinds of uncertainty side by side; nothing where no counts are at hand."""
-    return Text(()) if found is None else charts.kinds_of_uncertainty(found.side_by_side, trust_type)
+    return Text(()) if isinstance(found, Text) else charts.kinds_of_uncertainty(found.side_by_side, trust_type)
 
 
-def funnel_table(found: Measurement | None, quarter: str) -> tables.Table | Text:
-    """Trusts outside the funnels of the counted metrics; nothing where no counts are at hand."""
-    return Text(()) if found is None else tables.funnels(found.funnels, quarter)
+def _funnels(found: Measurement | Text) -> Mapping[str, funnel.Funnel]:
+    return {} if isinstance(found, Text) else found.funnels
 
 
-def about_funnels(found: Measurement | None, average: funnel.AverageFunnel | None, trust_type: str) -> Text:
+def funnel_table(found: Measurement | Text, quarter: str) -> tables.Table | Text:
+    """How many trusts lie outside the funnels of the counted metrics; nothing where there are none."""
+    return tables.funnels(funnel.summary(_funnels(found)), quarter) if _funnels(found) else Text(())
+
+
+def funnel_charts(found: Measurement | Text, shown: str | None) -> charts.Charts:
+    """The funnels of the counted metrics. ``shown``: code of a trust to name."""
+    return charts.funnels(_funnels(found), shown)
+
+
+def outside_table(found: Measurement | Text, figures: release.Release) -> tables.Table | Text:
+    """The trusts outside a funnel, by name; nothing where there are none."""
+    if not _funnels(found):
+        return Text(())
+    return tables.outside_funnels(_funnels(found), figures.trusts["trust_name"], figures.quarter)
+
+
+def about_funnels(found: Measurement | Text, average: funnel.AverageFunnel | None, trust_type: str) -> Text:
     """What funnel plots show that a ranking hides."""
     said = []
-    if found is not None:
-        summary = found.funnels
+    if _funnels(found):
+        summary = funnel.summary(_funnels(found))
         outside = summary["better_2_overdispersed"] + summary["worse_2_overdispersed"]
         beyond = (summary["better_2"] + summary["worse_2"]) / summary["trusts"]
         said.append(
             "A funnel plot asks whether a trust differs from the average by more than chance, instead of ranking it. By chance "
             f"in patient numbers alone {beyond.min():.0%} to {beyond.max():.0%} of trusts lie beyond 2 standard deviations on a "
             "metric; but trusts differ for many reasons at once, and allowing for that spread "
-            f"{outside.min():.0f} to {outside.max():.0f} trusts a metric do."
+            f"{outside.min():.0f} to {outside.max():.0f} trusts a metric do. They are named below."
         )
+    if isinstance(found, Measurement) and found.too_few:
+        said.append(f"No funnel for {', '.join(found.too_few)}: the counts are of one trust alone.")
     if average is not None:
-        sizes = average.sizes(TAIL)
-        first, every = sizes.iloc[0], sizes.loc["all"]
-        said.append(
-            f"Averages of few items spread more. The first {first['trusts']:.0f} {plural(trust_type)} in the table have "
-            f"{first['lowest']:.0f} to {first['highest']:.0f} items; the middle number of all {every['trusts']:.0f} is "
-            f"{every['median']:.0f}."
-        )
+        said.append(f"Averages of few items spread more. {_items_of_the_first(average, trust_type)}")
     return Text(tuple(said))
+
+
+def _items_of_the_first(average: funnel.AverageFunnel, trust_type: str) -> str:
+    rows = average.table().dropna(subset="rank")
+    leads = rows["rank"] <= TAIL
+    middle, most = rows["n_items"].median(), np.quantile(rows.loc[leads, "n_items"], 0.8, method="inverted_cdf")
+    first, others = (int((rows.loc[which, "n_items"] <= most).sum()) for which in (leads, ~leads))
+    if most >= middle:
+        return (
+            f"But the first {int(leads.sum())} {plural(trust_type)} in the table have about as many items as the rest (the middle "
+            f"number of all {len(rows)} is {middle:.0f})."
+        )
+    return (
+        f"{first} of the first {int(leads.sum())} {plural(trust_type)} in the table have {most:.0f} items or fewer, and only "
+        f"{others} of the other {int((~leads).sum())}; the middle number of all {len(rows)} is {middle:.0f}."
+    )
 
 
 def average_funnel(rebuilt: LeagueTable, trust_type: str) -> funnel.AverageFunnel | None:

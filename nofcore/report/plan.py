@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nofcore import activity, release
+from nofcore import activity, noise, release
 from nofcore import framework as rules
 from nofcore.defaults import DRAWS, SEED
 from nofcore.errors import InputError
@@ -24,7 +24,8 @@ class Request:
     """What a user asks for. ``names``: pages, () for all; ``trust_type``: a short name or "all";
     ``data`` and ``framework``: paths, None for the embedded data and the kit's own rules; ``trust``: the
     code of the trust that pages show in particular, None for the one in the middle of the table;
-    ``activity``: the user's own file of numerators and denominators."""
+    ``activity``: the user's own file of numerators and denominators; ``phi``: variance of drawn
+    measurements as a multiple of the binomial one."""
 
     names: tuple[str, ...]
     figures: Release
@@ -37,6 +38,7 @@ class Request:
     seed: int = SEED
     trust: str | None = None
     activity: Path | None = None
+    phi: float = 1.0
 
 
 def run(request: Request) -> list[Outcome]:
@@ -64,7 +66,8 @@ def provenance(request: Request) -> dict:
     quarter = request.figures.quarter
     own = request.framework or rules.shipped().get(rules.year_of(quarter))
     inputs = [{"name": name, "sha256": sha256} for name, sha256 in request.figures.inputs]
-    return collect(framework=own) | {"inputs": inputs}
+    given = collect([request.activity or release.FOLDER / "activity.csv"], framework=own)
+    return given | {"inputs": inputs + given["inputs"]}
 
 
 def _trust_types(request: Request) -> list[str]:
@@ -92,8 +95,8 @@ def _rank_uncertainty(request: Request) -> list[Page]:
     """A page for each type with metric rows: without them nothing can be drawn."""
     quarter = request.figures.quarter
     framework = _framework(request)
-    if request.activity and framework:
-        activity.read(request.figures, framework, request.activity)  # a bad file is refused before anything is made
+    if framework and (request.activity or request.phi > 1):  # bad ones are refused before anything is made
+        noise.factors(request.phi, activity.read(request.figures, framework, request.activity))
     return [
         _page(
             request,
@@ -105,6 +108,7 @@ def _rank_uncertainty(request: Request) -> list[Page]:
             draws=request.draws,
             seed=request.seed,
             activity=str(request.activity) if request.activity else None,
+            phi=request.phi,
         )
         for trust_type in _trust_types(request)
         if _has_scores(request.figures, framework, trust_type)

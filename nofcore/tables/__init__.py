@@ -2,7 +2,7 @@
 
 from nofcore.tables.base import Table
 from nofcore.tables.league import agreement, capped, differences, league_table, rules, segment_counts
-from nofcore.tables.ranks import funnels, range_agreement, range_differences, rank_ranges, rank_sets
+from nofcore.tables.ranks import funnels, outside_funnels, range_agreement, range_differences, rank_ranges, rank_sets
 
 __all__ = [
     "Table",
@@ -11,6 +11,7 @@ __all__ = [
     "differences",
     "funnels",
     "league_table",
+    "outside_funnels",
     "range_agreement",
     "range_differences",
     "rank_ranges",

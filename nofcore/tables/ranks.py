@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
 from nofcore.bootstrap import RankUncertainty
+from nofcore.funnel import Funnel
 from nofcore.ranksets import RankSets
 from nofcore.tables.base import Table
 from nofcore.wording import plural
@@ -96,7 +99,7 @@ def rank_sets(found: RankSets, names: pd.Series, trust_type: str, quarter: str) 
     rows = found.table()
     frame = pd.DataFrame(
         {
-            "Trust": names.reindex(rows["trust"]).to_numpy(),
+            "Trust": names.reindex(rows["trust_code"]).to_numpy(),
             "Average": rows["estimate"].to_numpy(),
             "Rank on the average": rows["rank"].to_numpy(),
             "From": rows["lower"].to_numpy(),
@@ -128,3 +131,25 @@ def funnels(summary: pd.DataFrame, quarter: str) -> Table:
         "chance alone and allowing for overdispersion (variance as a multiple of chance)."
     )
     return Table("funnels", frame, caption, "Metric", {"Pooled (%)": 1})
+
+
+def outside_funnels(found: Mapping[str, Funnel], names: pd.Series, quarter: str) -> Table:
+    """Every trust beyond 2 standard deviations of a funnel, overdispersion allowed for. ``names``: by trust code."""
+    parts = []
+    for one in found.values():
+        rows = one.table()
+        rows = rows[rows["outside_overdispersed"].abs() >= 2].sort_values("z_overdispersed", key=abs, ascending=False)
+        part = {
+            "Trust": names.reindex(rows.index), "Code": rows.index, "Metric": one.metric.short,
+            "Than the pooled share": rows["better"], "Value (%)": rows["percent"], "Pooled (%)": one.target,
+            "Patients": rows["denominator"], "Distance (SD)": rows["z_overdispersed"].abs(),
+            "Beyond (SD)": rows["outside_overdispersed"].abs(),
+        }  # fmt: skip
+        parts.append(pd.DataFrame(part))
+    frame = pd.concat(parts, ignore_index=True)
+    caption = (
+        f"Trusts outside the funnel of a metric, {quarter}: beyond 2 or 3 standard deviations (SD) of the pooled share, "
+        "allowing for overdispersion."
+    )
+    decimals = {"Value (%)": 1, "Pooled (%)": 1, "Distance (SD)": 1}
+    return Table("outside-funnels", frame, caption, "Trust", decimals, sortable=True)
