@@ -80,6 +80,8 @@ def bootstrap_over_items(draws: int = 10_000, sample: int = 20) -> None:
     assert (counted == [np.bincount(one - 1, minlength=len(acute)) for one in ranks.T]).all(), "they differ"
     show(f"bootstrap over items, {draws:,} draws x {len(acute)} trusts", fast, 0.3)
     print(f"{'':55} {slow / fast[0]:.0f} times as fast as a pandas loop ({slow:.0f} s, from {sample} draws)")
+    more = timed(lambda: bootstrap.bootstrap(samplers, rules, 10 * draws, 1), 1)
+    print(f"{'':55} {more[0] / fast[0]:.1f} times as long for ten times the draws")
 
 
 def plain_bootstrap(long: pd.Series, cuts: np.ndarray, flags: np.ndarray, draws: int) -> tuple[np.ndarray, np.ndarray]:
