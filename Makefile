@@ -25,7 +25,7 @@ report: $(READY)  ## make the HTML report on the embedded data in reports/ (OPTI
 	$(BIN)/python -m nofcore report $(OPTIONS)
 
 test: $(READY)  ## run the tests (OPTIONS='-k league')
-	$(BIN)/python -m pytest $(OPTIONS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(OPTIONS)
 
 lint: $(READY)  ## check style and format
 	$(BIN)/ruff check .

@@ -31,14 +31,20 @@ with _absent("rfc3987_syntax"):
 
 from jupyter_client.kernelspec import KernelSpec  # noqa: E402
 from jupyter_client.manager import AsyncKernelManager  # noqa: E402
+from papermill.engines import NBClientEngine, papermill_engines  # noqa: E402
 from traitlets import Unicode  # noqa: E402
 from traitlets.config import Config  # noqa: E402
+
+from .provisioner import kernel_provisioner  # noqa: E402
+from .warm import import_path  # noqa: E402
 
 
 class OwnKernel(AsyncKernelManager):
     """A kernel of this interpreter with this nofcore, whatever kernel specifications are installed."""
 
     page_folder = Unicode(help="where a notebook writes its downloads").tag(config=True)
+    page_name = Unicode(help="what the names of its downloads begin with").tag(config=True)
+    server = Unicode(help="the address of a server that forks kernels; none: the kernel starts cold").tag(config=True)
 
     @property
     def kernel_spec(self) -> KernelSpec:
@@ -47,24 +53,34 @@ class OwnKernel(AsyncKernelManager):
             display_name="Python 3",
             language="python",
             env={
-                "PYTHONPATH": _import_path(),
+                "PYTHONPATH": import_path(),
                 # A start-up script in the user's own IPython profile must not change a result.
                 "IPYTHONDIR": str(Path(self.connection_file).parent),
                 "NOFCORE_PAGE_FOLDER": self.page_folder,
+                "NOFCORE_PAGE_NAME": self.page_name,
             },
+            metadata=kernel_provisioner(self.server) if self.server else {},
         )
 
 
-def _import_path() -> str:
-    """PYTHONPATH with the folder of this nofcore first."""
-    here = str(Path(__file__).resolve().parents[2])
-    return os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
+class PageEngine(NBClientEngine):
+    """Papermill's engine, which saves the notebook before and after every cell; this one, when the run has ended."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man, kernel_name, **options):
+        executed, nb_man.output_path = nb_man.output_path, None
+        try:
+            super().execute_managed_notebook(nb_man, kernel_name, **options)
+        finally:
+            nb_man.output_path = executed
 
 
-def undeclared(notebook: Path, names: list[str]) -> tuple[list[str], list[str]]:
-    """Those of the names that the notebook's parameters cell does not declare, and all that it declares."""
-    declared = list(papermill.inspect_notebook(str(notebook)))
-    return [name for name in names if name not in declared], declared
+papermill_engines.register("nofcore", PageEngine)
+
+
+def declared(notebook: Path) -> list[str]:
+    """The names in the notebook's parameters cell."""
+    return list(papermill.inspect_notebook(str(notebook)))
 
 
 def execute(
@@ -74,11 +90,13 @@ def execute(
     *,
     working_folder: Path,
     cell_timeout: int,
+    server: str | None = None,
 ):
     """Run a notebook; write the executed notebook beside its downloads and return it.
 
     working_folder: the current directory of the kernel.
     cell_timeout: seconds allowed to one cell.
+    server: the address of a `nofcore.report.warm.Server` that forks the kernel; None: it starts cold.
     Raises papermill's or nbclient's error if a cell fails; `executed` then holds what was reached.
     """
     # A folder of its own, with a short path, for the sockets, the connection file and IPython's profile.
@@ -87,6 +105,7 @@ def execute(
             str(notebook),
             str(executed),
             parameters=dict(parameters),
+            engine_name="nofcore",
             kernel_name="python3",
             language="python",
             progress_bar=False,
@@ -100,7 +119,11 @@ def execute(
                     "transport": _transport(runtime),
                     "connection_file": str(Path(runtime) / "kernel.json"),
                 },
-                OwnKernel={"page_folder": str(executed.parent)},
+                OwnKernel={
+                    "page_folder": str(executed.parent),
+                    "page_name": executed.stem,
+                    "server": server or "",
+                },
             ),
         )
     return result

@@ -43,7 +43,8 @@ class Page:
 class Outcome:
     """What became of a page.
 
-    seconds: wall time of execution and conversion.
+    ok: the page is there: it was made, or was up to date and kept.
+    seconds: wall time of execution and conversion; 0 for a page that was kept.
     error: None, or one line: what went wrong, in which cell, and which notebook was kept for inspection.
     headline: None, or {"text": str, "facts": dict} as displayed by the notebook.
     """
@@ -53,6 +54,7 @@ class Outcome:
     seconds: float
     error: str | None = None
     headline: dict | None = None
+    kept: bool = False
 
 
 def check_plain(value: object, where: str) -> None:

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from nofcore import activity, noise, release
+from nofcore import activity, characteristics, noise, own_scenarios, profile_study, release, trusts
 from nofcore import framework as rules
-from nofcore.defaults import DRAWS, SEED
+from nofcore.defaults import CORRELATION_DRAWS, DRAWS, SEED
 from nofcore.errors import InputError
-from nofcore.release import Release
+from nofcore.release import Archive, Release
 from nofcore.report.page import Outcome, Page
+from nofcore.report.pool import cluster
+from nofcore.report.progress import progress
 from nofcore.report.provenance import collect
 from nofcore.report.runner import make_pages
 from nofcore.wording import plural
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+PROFILE, PROFILE_NOTEBOOK = "trust_profile", "06_trust_profile"
+"""The page on one trust, which is made for the trusts that are named alone."""
 
 
 @dataclass(frozen=True)
 class Request:
     """What a user asks for. ``names``: pages, () for all; ``trust_type``: a short name or "all";
-    ``data`` and ``framework``: paths, None for the embedded data and the kit's own rules; ``trust``: the
-    code of the trust that pages show in particular, None for the one in the middle of the table;
+    ``data`` and ``framework``: paths, None for the embedded data and the kit's own rules; ``trusts``: codes, names or
+    "all", of the trusts that have a profile, and of which other pages show the first of their type in particular;
     ``activity``: the user's own file of numerators and denominators; ``phi``: variance of drawn
-    measurements as a multiple of the binomial one."""
+    measurements as a multiple of the binomial one; ``force``: make pages that are up to date, too;
+    ``scheduler``: the address of a Dask cluster to use in place of ``workers``; ``correlation_draws``: for the
+    page on correlations; ``characteristics``: the user's own table of figures by trust; ``archive``: all quarters of the
+    figures, read again where None; ``from_quarter``: where movement begins, None for the quarter before; ``quarter_named``:
+    whether the user chose the quarter of ``figures``; ``weights``, ``scenarios``: the user's own files of rules."""
 
     names: tuple[str, ...]
     figures: Release
@@ -36,21 +46,42 @@ class Request:
     workers: int
     draws: int = DRAWS
     seed: int = SEED
-    trust: str | None = None
+    trusts: tuple[str, ...] = ()
     activity: Path | None = None
     phi: float = 1.0
+    force: bool = False
+    scheduler: str | None = None
+    correlation_draws: int = CORRELATION_DRAWS
+    characteristics: Path | None = None
+    archive: Archive | None = None
+    from_quarter: str | None = None
+    quarter_named: bool = True
+    weights: Path | None = None
+    scenarios: tuple[Path, ...] = ()
 
 
 def run(request: Request) -> list[Outcome]:
     """Make the pages asked for. InputError for an unknown page or trust type, before anything is made."""
     if request.out.exists() and not request.out.is_dir():
         raise InputError(f"{request.out} is a file; --out takes a folder")
-    if request.trust is not None and request.trust not in request.figures.trusts.index:
-        raise InputError(f"no trust {request.trust!r} in {request.figures.quarter}; --trust takes a code such as RJ1")
+    _codes(request)  # an unknown trust is refused whatever pages are asked for
     pages = [page for name in names(request) for page in PAGES[name](request)]
     if not pages:
-        raise InputError(f"{request.figures.quarter}: no metric scores are at hand, so {names(request)[0]} has no page")
-    return make_pages(pages, request.out, provenance(request), request.workers)
+        quarter, page = request.figures.quarter, names(request)[0]
+        if _framework(request) is None:
+            raise InputError(f"{quarter}: the kit has no rules for {rules.year_of(quarter)}, so {page} has no page")
+        raise InputError(f"{quarter}: no metric scores are at hand, so {page} has no page")
+    with cluster(request.scheduler) if request.scheduler else contextlib.nullcontext() as executor:
+        return make_pages(
+            pages,
+            request.out,
+            provenance(request),
+            request.workers,
+            executor,
+            force=request.force,
+            progress=progress,
+            prepare=partial(_prepare, request),
+        )
 
 
 def names(request: Request) -> tuple[str, ...]:
@@ -58,7 +89,33 @@ def names(request: Request) -> tuple[str, ...]:
     unknown = [name for name in request.names if name not in PAGES]
     if unknown:
         raise InputError(f"no page {unknown[0]!r}; the pages are {', '.join(sorted(PAGES))}")
-    return request.names or tuple(PAGES)
+    return request.names or tuple(name for name in PAGES if name != PROFILE or request.trusts)
+
+
+def _codes(request: Request) -> tuple[str, ...]:
+    """The codes of the trusts that are asked for."""
+    try:
+        return trusts.find_all(request.figures, request.trusts, request.archive)
+    except InputError:
+        if pages := [text for text in request.trusts if text in PAGES]:
+            raise InputError(f"--trust {pages[0]}: that is a page; name pages before --trust") from None
+        raise
+
+
+def _marked(request: Request, trust_type: str) -> str | None:
+    """The first trust of a type that is named, which its pages show in particular."""
+    if trusts.EVERY in map(str.lower, request.trusts):
+        return None
+    types = request.figures.trusts["trust_type"]
+    return next((code for code in _codes(request) if types[code] == trust_type), None)
+
+
+def _prepare(request: Request, pages: list[Page]) -> None:
+    """Work out what the profiles share before the first of them. A worker elsewhere does that by itself."""
+    if any(page.notebook.stem == PROFILE_NOTEBOOK for page in pages) and not request.scheduler:
+        own = rules.load(request.framework) if request.framework else None
+        archive = request.archive or release.read(request.data, own)
+        profile_study.study(archive, request.figures.quarter, own, request.draws, request.seed)
 
 
 def provenance(request: Request) -> dict:
@@ -66,8 +123,12 @@ def provenance(request: Request) -> dict:
     quarter = request.figures.quarter
     own = request.framework or rules.shipped().get(rules.year_of(quarter))
     inputs = [{"name": name, "sha256": sha256} for name, sha256 in request.figures.inputs]
-    given = collect([request.activity or release.FOLDER / "activity.csv"], framework=own)
+    given = collect([request.activity or release.FOLDER / "activity.csv", *_given(request)], framework=own)
     return given | {"inputs": inputs + given["inputs"]}
+
+
+def _given(request: Request) -> list[Path]:
+    return [path for path in (request.characteristics, request.weights, *request.scenarios) if path]
 
 
 def _trust_types(request: Request) -> list[str]:
@@ -104,7 +165,7 @@ def _rank_uncertainty(request: Request) -> list[Page]:
             f"rank-uncertainty-{release.slug(trust_type)}",
             f"How sure is a rank? {plural(trust_type).capitalize()}, {quarter}",
             trust_type=release.slug(trust_type),
-            trust=request.trust,
+            trust=_marked(request, trust_type),
             draws=request.draws,
             seed=request.seed,
             activity=str(request.activity) if request.activity else None,
@@ -113,6 +174,146 @@ def _rank_uncertainty(request: Request) -> list[Page]:
         for trust_type in _trust_types(request)
         if _has_scores(request.figures, framework, trust_type)
     ]
+
+
+def _metric_correlation(request: Request) -> list[Page]:
+    """A page for each type with metric rows."""
+    quarter, framework = request.figures.quarter, _framework(request)
+    if request.characteristics:  # a bad file is refused before anything is made
+        characteristics.read(request.characteristics, request.figures)
+    return [
+        _page(
+            request,
+            "03_metric_correlation",
+            f"metric-correlation-{release.slug(trust_type)}",
+            f"Do the metrics tell one story? {plural(trust_type).capitalize()}, {quarter}",
+            trust_type=release.slug(trust_type),
+            draws=request.correlation_draws,
+            seed=request.seed,
+            characteristics=str(request.characteristics) if request.characteristics else None,
+        )
+        for trust_type in _trust_types(request)
+        if _has_scores(request.figures, framework, trust_type)
+    ]
+
+
+def _method_sensitivity(request: Request) -> list[Page]:
+    """A page for each type with metric rows."""
+    quarter, framework = request.figures.quarter, _framework(request)
+    if request.weights or request.scenarios:  # bad ones are refused before anything is made
+        own_scenarios.read(request.scenarios, request.weights, framework)
+    return [
+        _page(
+            request,
+            "04_method_sensitivity",
+            f"method-sensitivity-{release.slug(trust_type)}",
+            f"What if the rules were different? {plural(trust_type).capitalize()}, {quarter}",
+            trust_type=release.slug(trust_type),
+            trust=_marked(request, trust_type),
+            draws=request.draws,
+            seed=request.seed,
+            scenario=[str(path) for path in request.scenarios] or None,
+            weights=str(request.weights) if request.weights else None,
+        )
+        for trust_type in _trust_types(request)
+        if _has_scores(request.figures, framework, trust_type)
+    ]
+
+
+def _movement(request: Request) -> list[Page]:
+    """A page for each type that is ranked in both quarters; none where no quarter came before and none was asked for."""
+    own = rules.load(request.framework) if request.framework else None
+    archive = request.archive or release.read(request.data, own)
+    pair = movement_pair(archive, request)
+    if pair is None:
+        return []
+    before, after = map(archive.release, pair)
+    request = replace(request, figures=after)
+    pages = [
+        _page(
+            request,
+            "05_movement",
+            f"movement-{release.slug(trust_type)}-{release.slug(before.quarter)}-to",
+            f"Who moved? {plural(trust_type).capitalize()}, {before.quarter} to {after.quarter}",
+            from_quarter=before.quarter,
+            trust_type=release.slug(trust_type),
+            trust=_marked(request, trust_type),
+            draws=request.draws,
+            seed=request.seed,
+        )
+        for trust_type in _trust_types(request)
+        if all(
+            _is_ranked(figures, release.framework_for(figures.quarter, own), trust_type) for figures in (before, after)
+        )
+    ]
+    if not pages and "movement" in request.names:
+        raise InputError(f"no trust of that type is ranked in both {before.quarter} and {after.quarter}")
+    return pages
+
+
+def movement_pair(archive: Archive, request: Request) -> tuple[str, str] | None:
+    """The quarters between which movement is shown; None where there is no earlier one and none was asked for.
+
+    From the quarter before the one shown; where the user named no quarter and the one shown is the first, from it to the
+    last quarter of the same year. InputError if what the user asked for cannot be.
+    """
+    shown = request.figures.quarter
+    if request.from_quarter is not None:
+        first = archive.release(request.from_quarter).quarter
+        if release.quarter_order(first) < release.quarter_order(shown):
+            return first, shown
+        if request.quarter_named:
+            raise InputError(f"--from-quarter {first} is not before {shown}; name an earlier one, or a later --quarter")
+        return first, _later(archive, first)
+    earlier = archive.quarters[: archive.quarters.index(shown)]
+    if earlier:
+        return earlier[-1], shown
+    if "movement" not in request.names:
+        return None
+    if request.quarter_named:
+        raise InputError(f"{archive.source} holds no quarter before {shown}; name a later --quarter")
+    return shown, _later(archive, shown)
+
+
+def _later(archive: Archive, first: str) -> str:
+    """The last quarter of the same year after the first, else the next one there is."""
+    later = archive.quarters[archive.quarters.index(first) + 1 :]
+    if not later:
+        raise InputError(f"{archive.source} holds no quarter after {first}, so no movement can be shown")
+    same = [quarter for quarter in later if rules.year_of(quarter) == rules.year_of(first)]
+    return same[-1] if same else later[0]
+
+
+def _trust_profiles(request: Request) -> list[Page]:
+    """A page for each trust that is asked for."""
+    if not request.trusts:
+        raise InputError("trust_profile needs --trust: codes or names of trusts, or all")
+    kinds, table = _trust_types(request), request.figures.trusts
+    every = trusts.EVERY in map(str.lower, request.trusts)
+    codes = [code for code in _codes(request) if not every or table.at[code, "trust_type"] in kinds]
+    if strangers := [code for code in codes if table.at[code, "trust_type"] not in kinds]:
+        kind = table.at[strangers[0], "trust_type"].lower()
+        raise InputError(f"{strangers[0]} is no trust of the type asked for but {kind}; leave out --trust-type")
+    quarter = request.figures.quarter
+    return [
+        _page(
+            request,
+            PROFILE_NOTEBOOK,
+            f"trust-profile-{release.slug(code)}",
+            f"{table.at[code, 'trust_name']}, {quarter}",
+            trust=code,
+            draws=request.draws,
+            seed=request.seed,
+        )
+        for code in codes
+    ]
+
+
+def _is_ranked(figures: Release, framework: rules.Framework | None, trust_type: str) -> bool:
+    mine = figures.league[figures.trusts["trust_type"] == trust_type]
+    return bool(mine[["average_score", "segment"]].notna().all(axis=1).any()) or _has_scores(
+        figures, framework, trust_type
+    )
 
 
 def _framework(request: Request) -> rules.Framework | None:
@@ -145,5 +346,9 @@ def _page(request: Request, notebook: str, name: str, title: str, **parameters) 
 PAGES: dict[str, Callable[[Request], list[Page]]] = {
     "league_table": _league_tables,
     "rank_uncertainty": _rank_uncertainty,
+    "metric_correlation": _metric_correlation,
+    "method_sensitivity": _method_sensitivity,
+    "movement": _movement,
+    PROFILE: _trust_profiles,
 }
 """Pages by the name that the command line takes, in the order in which they are made."""

@@ -1,41 +1,33 @@
-"""Make a set of pages: hand them to workers, publish what is whole, report what failed."""
+"""Make a set of pages: keep what is up to date, hand the rest to workers, publish what is whole, tell the rest."""
 
 import contextlib
-import multiprocessing
-import os
-import shutil
 import signal
-import tempfile
-import time
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor, Future, as_completed
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
+from nofcore.errors import one_line
+
+from . import pool, warm
 from .index import index_html
 from .page import Outcome, Page
+from .publish import publish, remove_stale, write_index
+from .uptodate import made_from, note, noted, sources
+from .worker import Job, declared_parameters, make_page
 
 CELL_TIMEOUT = 1800  # seconds
-LEAVE_TIMEOUT = 10  # seconds that an interrupted worker has to end its kernel
+
+Tell = Callable[[Outcome], None]
+Progress = Callable[[int], AbstractContextManager[Tell]]
 
 
-@dataclass(frozen=True)
-class Job:
-    """All that a worker needs for one page; `stage` is where it writes."""
-
-    page: Page
-    stage: Path
-    working_folder: Path
-    provenance: Mapping
-    cell_timeout: int
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a worker hands back: the outcome, and the names of the files in `stage` to publish, in order."""
-
-    outcome: Outcome
-    files: tuple[str, ...]
+@contextlib.contextmanager
+def silent(_: int) -> Iterator[Tell]:
+    """Shows no progress."""
+    yield lambda outcome: None
 
 
 def make_pages(
@@ -45,16 +37,25 @@ def make_pages(
     workers: int = 2,
     executor: Executor | None = None,
     cell_timeout: int = CELL_TIMEOUT,
+    *,
+    force: bool = False,
+    cold: bool = False,
+    progress: Progress = silent,
+    prepare: Callable[[list[Page]], None] | None = None,
 ) -> list[Outcome]:
     """Make the pages and their index in the folder `out`; the outcomes come in the order of the pages.
 
     provenance: as `nofcore.report.provenance.collect` gives it.
-    workers: processes to run, unless an executor is given. An executor on other machines needs `out` and the
-        notebooks under the same paths there.
+    workers: processes to run, unless an executor is given. The workers of an executor need the kit, the notebooks
+        and the files that parameters name under the same paths; they hand back the pages as bytes.
     cell_timeout: seconds allowed to one cell of a notebook.
+    force: make pages that are up to date, too; see `nofcore.report.uptodate`.
+    cold: start every kernel afresh instead of forking it, which takes longer; see `nofcore.report.warm`.
+    progress: called with the number of pages to make; what it gives is called with the outcome of each.
+    prepare: called with the pages to make, if there are any, before the first of them.
 
     A page that fails does not stop the others: its outcome says why, the notebook is kept as
-    `<slug>.failed.ipynb` and an earlier page of the name stays. Files appear in `out` only when they are
+    `<slug>.failed.ipynb` and an earlier page of the name stays. A page appears in `out` only when it is
     whole, and a run that is interrupted leaves the pages that were finished and nothing else.
     Raises ValueError before anything runs if two pages share a name or a parameter is not declared.
     """
@@ -62,31 +63,25 @@ def make_pages(
     _refuse_repeated(pages)
     out = Path(out).resolve()
     out.mkdir(parents=True, exist_ok=True)
-    with _stage(out) as stage:
-        jobs = [Job(page, stage / page.slug, Path.cwd(), provenance, cell_timeout) for page in pages]
-        with _workers(min(workers, len(pages)), executor) as pool:
-            _refuse_undeclared(pool, pages)
-            futures = {pool.submit(make_page, job): job for job in jobs}
-            results = {done: _publish(done, futures[done], out) for done in as_completed(futures)}
-        outcomes = [results[future] for future in futures]
-        (stage / "index.html").write_text(index_html(outcomes, out, provenance), encoding="utf-8")
-        (stage / "index.html").replace(out / "index.html")
-    return outcomes
+    remove_stale(out)
+    origins = {page.slug: made_from(page, provenance) for page in pages}
+    outcomes = {} if force else _kept(pages, origins, out)
+    jobs = [
+        Job(page, Path.cwd(), provenance, cell_timeout, warm=not cold) for page in pages if page.slug not in outcomes
+    ]
+    with _signals_raise(), progress(len(jobs)) as tell:
 
+        def finish(page: Page, result: Future) -> None:
+            outcomes[page.slug] = _publish(page, result, origins[page.slug], out)
+            tell(outcomes[page.slug])
 
-@contextlib.contextmanager
-def _stage(out: Path) -> Iterator[Path]:
-    """A folder beside the pages, gone afterwards. After an interruption a kernel may still be writing to it for
-    a moment, so that removing it can take more than one try."""
-    folder = Path(tempfile.mkdtemp(dir=out, prefix=".making-"))
-    try:
-        yield folder
-    finally:
-        for _ in range(50):
-            shutil.rmtree(folder, ignore_errors=True)
-            if not folder.exists():
-                break
-            time.sleep(0.1)
+        if jobs:
+            if prepare:
+                prepare([job.page for job in jobs])
+            _run(jobs, workers, executor, finish)
+    done = [outcomes[page.slug] for page in pages]
+    write_index(index_html(done, out, provenance), out)
+    return done
 
 
 def _refuse_repeated(pages: list[Page]) -> None:
@@ -96,11 +91,58 @@ def _refuse_repeated(pages: list[Page]) -> None:
         raise ValueError(f"several pages are called {', '.join(repeated)}")
 
 
-def _refuse_undeclared(pool: Executor, pages: list[Page]) -> None:
+def _kept(pages: list[Page], origins: Mapping[str, Mapping], out: Path) -> dict[str, Outcome]:
+    """The outcomes of the pages that are up to date, by slug."""
+    found = {page.slug: noted(page, origins[page.slug], out) for page in pages}
+    return {
+        page.slug: Outcome(page, True, 0.0, None, found[page.slug]["headline"], kept=True)
+        for page in pages
+        if found[page.slug]
+    }
+
+
+def _run(jobs: list[Job], workers: int, executor: Executor | None, finish: Callable[[Page, Future], None]) -> None:
+    """Have the jobs done; `finish` gets each page as soon as it is made or has failed."""
+    with contextlib.ExitStack() as stack:
+        if executor is not None:
+            common = {"sources": sources()}
+        else:
+            server = stack.enter_context(warm.serving()) if jobs[0].warm else None
+            common = {"server": server, "warm": server is not None}
+            executor = stack.enter_context(pool.local(min(workers, len(jobs))))
+        _refuse_undeclared(executor, [job.page for job in jobs])
+        futures = {executor.submit(make_page, replace(job, **common)): job.page for job in jobs}
+        for result in as_completed(futures):
+            finish(futures.pop(result), result)  # and forget it: the results of all pages together are large
+
+
+@contextlib.contextmanager
+def _signals_raise() -> Iterator[None]:
+    """A signal to end, or a terminal that is closed, ends the run in order, as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    default = [number for name in names if signal.getsignal(number := getattr(signal, name)) is signal.SIG_DFL]
+    for number in default:
+        signal.signal(number, leave)
+    try:
+        yield
+    finally:
+        for number in default:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _refuse_undeclared(executor: Executor, pages: list[Page]) -> None:
     """Papermill only logs a misspelt parameter and runs on with the default; here it is an error."""
-    asked = [pool.submit(undeclared_parameters, page.notebook.resolve(), list(page.parameters)) for page in pages]
-    for page, future in zip(pages, asked, strict=True):
-        unknown, declared = future.result()
+    books = {page.notebook: executor.submit(declared_parameters, page.notebook.resolve()) for page in pages}
+    for page in pages:
+        declared = books[page.notebook].result()
+        unknown = [name for name in page.parameters if name not in declared]
         if unknown:
             raise ValueError(
                 f"page {page.slug}: {page.notebook.name} has no parameter {', '.join(unknown)}; "
@@ -108,130 +150,14 @@ def _refuse_undeclared(pool: Executor, pages: list[Page]) -> None:
             )
 
 
-def undeclared_parameters(notebook: Path, names: list[str]) -> tuple[list[str], list[str]]:
-    """In a worker: see `execute.undeclared`. Papermill is imported here so that the caller need not."""
-    from .execute import undeclared
-
-    return undeclared(notebook, names)
-
-
-def make_page(job: Job) -> Result:
-    """In a worker: execute and convert one page into its stage folder. A failure is returned, not raised."""
-    from .execute import one_line
-
-    start = time.perf_counter()
-    job.stage.mkdir()
+def _publish(page: Page, result: Future, origin: Mapping, out: Path) -> Outcome:
+    """Put the files of a page that is done in their place."""
     try:
-        headline, files = _make(job)
-    except SystemExit:  # see _leave: everything is cleaned up, and the pool must not go on to the next job
-        os._exit(1)
-    except Exception as error:
-        kept = _keep_failed(job)
-        line = one_line(error) + (f"; see {kept[0]}" if kept else "")
-        return Result(Outcome(job.page, False, time.perf_counter() - start, line), kept)
-    return Result(Outcome(job.page, True, time.perf_counter() - start, None, headline), files)
-
-
-def _make(job: Job) -> tuple[dict | None, tuple[str, ...]]:
-    from .convert import convert
-    from .execute import execute
-    from .headline import read_headline
-
-    slug = job.page.slug
-    executed = job.stage / f"{slug}.ipynb"
-    notebook = execute(
-        job.page.notebook.resolve(),
-        executed,
-        job.page.parameters,
-        working_folder=job.working_folder,
-        cell_timeout=job.cell_timeout,
-    )
-    _forget_paths(notebook, executed)
-    headline = read_headline(notebook)
-    downloads = tuple(headline["facts"].get("downloads", ())) if headline else ()
-    _check_downloads(downloads, job)
-    html = convert(notebook, job.page, headline, job.provenance)
-    (job.stage / f"{slug}.html").write_text(html, encoding="utf-8")
-    return headline, (*downloads, executed.name, f"{slug}.html")
-
-
-def _check_downloads(downloads: tuple[str, ...], job: Job) -> None:
-    """The files must be there, and be named after their page so that no two pages write the same one."""
-    for name in downloads:
-        if not name.startswith((f"{job.page.slug}-", f"{job.page.slug}.")):
-            raise ValueError(f"download {name}: the name must begin with {job.page.slug}")
-        if not (job.stage / name).is_file():
-            raise FileNotFoundError(f"download {name}: the notebook has not written it")
-
-
-def _forget_paths(notebook, executed: Path) -> None:
-    """Papermill notes the folders of this machine in the notebook; readers get the names alone."""
-    import nbformat
-
-    for key in ("input_path", "output_path"):
-        notebook.metadata.papermill[key] = Path(notebook.metadata.papermill[key]).name
-    nbformat.write(notebook, executed)
-
-
-def _keep_failed(job: Job) -> tuple[str, ...]:
-    executed = job.stage / f"{job.page.slug}.ipynb"
-    kept = f"{job.page.slug}.failed.ipynb"
-    if not executed.exists():
-        return ()
-    executed.replace(job.stage / kept)
-    return (kept,)
-
-
-def _publish(future: Future, job: Job, out: Path) -> Outcome:
-    """Move the files of a finished page to their place; the HTML comes last, as it links to the others."""
-    try:
-        result = future.result()
-    except Exception as error:  # the worker itself died, for example for want of memory
-        return Outcome(job.page, False, 0.0, f"{type(error).__name__}: {error}")
-    for name in result.files:
-        (job.stage / name).replace(out / name)
-    if result.outcome.ok:
-        (out / f"{job.page.slug}.failed.ipynb").unlink(missing_ok=True)
-    return result.outcome
-
-
-@contextlib.contextmanager
-def _workers(count: int, executor: Executor | None) -> Iterator[Executor]:
-    """The executor given, or a pool of processes that ends with the block, at once if that is interrupted."""
-    if executor is not None:
-        yield executor
-        return
-    context = _start_method()
-    others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(max(count, 1), context, initializer=_obey_the_parent)
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        ours = set(multiprocessing.active_children()) - others
-        for process in ours:
-            process.terminate()
-        for process in ours:
-            process.join(LEAVE_TIMEOUT)
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _start_method() -> multiprocessing.context.BaseContext:
-    """Workers forked from a server that has imported papermill and nbconvert; else fresh ones."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([f"{__package__}.execute", f"{__package__}.convert"])
-    return context
-
-
-def _obey_the_parent() -> None:
-    """In a worker: leave Ctrl-C to the parent, and let its signal to end run the clean-up of the kernel."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _leave)
-
-
-def _leave(*_: object) -> None:
-    raise SystemExit(1)
+        made = result.result()
+        outcome = made.outcome
+        publish(made.files, out, note(page, origin, outcome.headline, made.files) if outcome.ok else None)
+    except Exception as error:  # the worker itself died, or the files cannot be written
+        return Outcome(page, False, 0.0, f"{type(error).__name__}: {one_line(str(error))}")
+    if outcome.ok:
+        (out / f"{page.slug}.failed.ipynb").unlink(missing_ok=True)
+    return outcome

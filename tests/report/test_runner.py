@@ -1,13 +1,8 @@
-"""Running pages: what arrives, what is kept, what is refused, what an interruption leaves."""
+"""Running pages: what arrives, what is kept, what is refused."""
 
 import json
-import os
-import signal
-import subprocess
 import sys
-import time
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -63,6 +58,7 @@ def test_a_cell_that_takes_too_long_is_stopped(run):
 
 def test_only_finished_files_are_left(run):
     assert sorted(path.name for path in run[1].iterdir()) == [
+        ".made",
         "broken.failed.ipynb",
         "broken.html",
         "good-table.csv",
@@ -75,6 +71,7 @@ def test_only_finished_files_are_left(run):
         "slow.failed.ipynb",
         "unseen.failed.ipynb",
     ]
+    assert sorted(path.name for path in (run[1] / ".made").iterdir()) == ["good.json", "plain.json"]
 
 
 def test_the_executed_notebook_names_no_folder(run):
@@ -112,55 +109,3 @@ def test_a_download_must_exist_and_bear_the_name_of_its_page(tmp_path):
     absent, foreign = make_pages(pages, tmp_path / "out", collect())
     assert "has not written it" in absent.error
     assert "must begin with foreign" in foreign.error
-
-
-INTERRUPTED = """
-import signal, sys
-from pathlib import Path
-from nofcore.report import Page, make_pages
-from nofcore.report.provenance import collect
-
-signal.signal(signal.SIGINT, signal.default_int_handler)
-if __name__ == "__main__":
-    book, out, note = map(Path, sys.argv[1:])
-    make_pages([Page("p", book, "T", "G", {"note": str(note)})], out, collect())
-"""
-
-
-@pytest.mark.skipif(os.name != "posix", reason="signals as on POSIX")
-def test_an_interruption_leaves_neither_half_pages_nor_folders_nor_kernels(tmp_path):
-    note = tmp_path / "kernel-id"
-    cell = "import os, pathlib, time\npathlib.Path(note).write_text(str(os.getpid()))\ntime.sleep(60)"
-    book = write_notebook(tmp_path / "book.ipynb", cell, parameters="note = ''")
-    script = tmp_path / "script.py"
-    script.write_text(INTERRUPTED)
-    root = Path(__file__).resolve().parents[2]
-    process = subprocess.Popen(
-        [sys.executable, script, book, tmp_path / "out", note],
-        env={**os.environ, "PYTHONPATH": str(root), "TMPDIR": "/tmp"},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert _soon(lambda: note.exists() and note.read_text()), "the kernel did not start"
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
-    assert "KeyboardInterrupt" in errors
-    assert list((tmp_path / "out").iterdir()) == []
-    assert _soon(lambda: not _alive(int(note.read_text()))), "the kernel is still there"
-
-
-def _soon(condition, seconds: float = 20) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True

@@ -1,0 +1,130 @@
+"""Workers behind the interface of `concurrent.futures.Executor`: processes here, or a Dask cluster."""
+
+import contextlib
+import multiprocessing
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+
+from nofcore.errors import InputError, one_line
+
+from .worker import LEAVE_TIMEOUT, obediently, obey_the_parent
+
+CONNECT_TIMEOUT = 10  # seconds
+
+
+class Workers(Executor):
+    """Processes that are each replaced if they die, for example for want of memory: only the task at hand fails.
+
+    (A `ProcessPoolExecutor` gives up on all that are waiting, so there is one for each process.)
+    """
+
+    def __init__(self, count: int):
+        self._context = _start_method()
+        self._here = threading.local()
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._pools: set[ProcessPoolExecutor] = set()
+        self._threads = ThreadPoolExecutor(count)
+        self._others = set(multiprocessing.active_children())
+
+    def submit(self, function: Callable, /, *arguments, **options) -> Future:
+        return self._threads.submit(self._run, function, arguments, options)
+
+    def _run(self, function: Callable, arguments: tuple, options: dict):
+        with self._lock:
+            if self._stopped:
+                raise CancelledError
+            if getattr(self._here, "pool", None) is None:
+                self._here.pool = ProcessPoolExecutor(1, self._context, initializer=obey_the_parent)
+                self._pools.add(self._here.pool)
+            future = self._here.pool.submit(obediently, function, *arguments, **options)
+        try:
+            return future.result()
+        except BrokenExecutor:
+            self._here.pool = None
+            raise
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self._threads.shutdown(wait=wait, cancel_futures=cancel_futures)
+        for pool in list(self._pools):
+            pool.shutdown(wait=wait, cancel_futures=cancel_futures)
+
+    def stop(self) -> None:
+        """End the workers in the midst of what they do."""
+        with self._lock:
+            self._stopped = True
+        self.shutdown(wait=False, cancel_futures=True)
+        ours = set(multiprocessing.active_children()) - self._others
+        for process in ours:
+            process.terminate()
+        for process in ours:
+            process.join(LEAVE_TIMEOUT)
+            process.kill()
+
+
+@contextlib.contextmanager
+def local(count: int) -> Iterator[Executor]:
+    """Worker processes on this machine, which end with the block, at once if that is interrupted."""
+    workers = Workers(count)
+    try:
+        yield workers
+    except BaseException:
+        workers.stop()
+        raise
+    finally:
+        workers.shutdown()
+
+
+def _start_method() -> multiprocessing.context.BaseContext:
+    """Workers forked from a server that has imported papermill and nbconvert; else fresh ones."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    from multiprocessing import forkserver, resource_tracker
+
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([f"{__package__}.execute", f"{__package__}.convert"])
+    resource_tracker.ensure_running()  # else the next starts it, and lets the signal through
+    with _deaf_to_interruption():
+        forkserver.ensure_running()
+    return context
+
+
+@contextlib.contextmanager
+def _deaf_to_interruption() -> Iterator[None]:
+    """Ctrl-C is for the parent: a process started in this block ignores it from the beginning.
+
+    Here, one that comes meanwhile is put off to the end of the block. The process inherits that, too; see
+    `obey_the_parent`.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+@contextlib.contextmanager
+def cluster(address: str) -> Iterator[Executor]:
+    """The workers of the Dask cluster whose scheduler has this address, such as tcp://10.0.0.1:8786.
+
+    InputError if the package is not installed or no scheduler answers.
+    """
+    try:
+        from distributed import Client
+    except ModuleNotFoundError:
+        raise InputError(
+            "--scheduler needs the package distributed; install it with: pip install 'nofcore[cluster]'"
+        ) from None
+    try:
+        client = Client(address, timeout=CONNECT_TIMEOUT, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"--scheduler {address}: no Dask scheduler answers there ({one_line(str(error))})") from None
+    with client:
+        yield client.get_executor(pure=False)  # the same job twice is done twice

@@ -1,0 +1,150 @@
+"""What a worker does: execute and convert one page in a folder of its own, and hand back the files."""
+
+import multiprocessing.connection
+import os
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import warm
+from .page import Outcome, Page
+from .uptodate import sources
+
+LEAVE_TIMEOUT = 10  # seconds that a worker has to end its kernel when the run is interrupted
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a worker needs for one page.
+
+    warm: have the kernel forked, by the `warm.Server` with the address `server`; None: one of the worker's own.
+    sources: the hash of the kit's files (`uptodate.sources`) that the worker must run; None where it runs the
+        same files.
+    """
+
+    page: Page
+    working_folder: Path
+    provenance: Mapping
+    cell_timeout: int
+    warm: bool = True
+    server: str | None = None
+    sources: str | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a worker hands back: the outcome, and the files to publish with their contents, in order."""
+
+    outcome: Outcome
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def declared_parameters(notebook: Path) -> list[str]:
+    """The names in the notebook's parameters cell. Papermill is imported here so that the caller need not."""
+    from .execute import declared
+
+    return declared(notebook)
+
+
+def make_page(job: Job) -> Result:
+    """Execute and convert one page. A failure is returned, not raised."""
+    from .execute import one_line
+
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="nof-", ignore_cleanup_errors=True) as folder:
+        stage = Path(folder)
+        try:
+            headline, names = _make(job, stage)
+            outcome = Outcome(job.page, True, time.perf_counter() - start, None, headline)
+        except Exception as error:
+            names = _keep_failed(job, stage)
+            line = one_line(error) + (f"; see {names[0]}" if names else "")
+            outcome = Outcome(job.page, False, time.perf_counter() - start, line)
+        return Result(outcome, {name: (stage / name).read_bytes() for name in names})
+
+
+def _make(job: Job, stage: Path) -> tuple[dict | None, tuple[str, ...]]:
+    from .convert import convert
+    from .execute import execute
+    from .headline import read_headline
+
+    if job.sources and job.sources != sources():
+        raise RuntimeError("this worker runs other files of the kit; install the same there and restart the workers")
+    slug = job.page.slug
+    executed = stage / f"{slug}.ipynb"
+    notebook = execute(
+        job.page.notebook.resolve(),
+        executed,
+        job.page.parameters,
+        working_folder=job.working_folder,
+        cell_timeout=job.cell_timeout,
+        server=(job.server or warm.own()) if job.warm else None,
+    )
+    _forget_paths(notebook, executed)
+    headline = read_headline(notebook)
+    downloads = tuple(headline["facts"].get("downloads", ())) if headline else ()
+    _check_downloads(downloads, slug, stage)
+    html = convert(notebook, job.page, headline, job.provenance)
+    (stage / f"{slug}.html").write_text(html, encoding="utf-8")
+    return headline, (*downloads, executed.name, f"{slug}.html")
+
+
+def _check_downloads(downloads: tuple[str, ...], slug: str, stage: Path) -> None:
+    """The files must be there, and be named after their page so that no two pages write the same one."""
+    for name in downloads:
+        if not name.startswith((f"{slug}-", f"{slug}.")):
+            raise ValueError(f"download {name}: the name must begin with {slug}")
+        if not (stage / name).is_file():
+            raise FileNotFoundError(f"download {name}: the notebook has not written it")
+
+
+def _forget_paths(notebook, executed: Path) -> None:
+    """Papermill notes the folders of this machine in the notebook; readers get the names alone."""
+    import nbformat
+
+    for key in ("input_path", "output_path"):
+        notebook.metadata.papermill[key] = Path(notebook.metadata.papermill[key]).name
+    nbformat.write(notebook, executed)
+
+
+def _keep_failed(job: Job, stage: Path) -> tuple[str, ...]:
+    executed = stage / f"{job.page.slug}.ipynb"
+    kept = f"{job.page.slug}.failed.ipynb"
+    if not executed.exists():
+        return ()
+    executed.replace(stage / kept)
+    return (kept,)
+
+
+def obey_the_parent() -> None:
+    """At the start of a worker process of ours: leave Ctrl-C to the parent; leave in order, with an end to the
+    kernel, when the parent says so or has gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+    threading.Thread(target=_watch_the_parent, daemon=True).start()
+    signal.signal(signal.SIGTERM, _leave)
+
+
+def obediently(function: Callable, *arguments, **options):
+    """Call the function in such a process; the pool would take the end of the process for that of the call."""
+    try:
+        return function(*arguments, **options)
+    except SystemExit:
+        os._exit(1)
+
+
+def _leave(*_: object) -> None:
+    raise SystemExit(1)
+
+
+def _watch_the_parent() -> None:
+    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
+        time.sleep(LEAVE_TIMEOUT)
+    os._exit(1)

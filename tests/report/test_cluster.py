@@ -1,0 +1,124 @@
+"""The same pages from a Dask cluster of two workers."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+
+import pytest
+
+from nofcore import cli
+from nofcore.errors import InputError
+from nofcore.report import pool
+
+from .conftest import write_notebook
+from .processes import ROOT
+
+needs_dask = pytest.mark.skipif(
+    find_spec("distributed") is None,
+    reason="needs the package distributed: pip install 'nofcore[cluster]'",
+)
+
+CLUSTER = """
+import sys
+from distributed import LocalCluster
+
+if __name__ == "__main__":
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        print(cluster.scheduler_address, flush=True)
+        sys.stdin.read()
+"""
+PAGES = """
+import sys
+from pathlib import Path
+from nofcore.report import Page, make_pages, pool
+from nofcore.report.provenance import collect
+
+address, out, *books = sys.argv[1:]
+pages = [Page(f"{Path(book).stem}-{n}", Path(book), "T", "G") for book in books for n in (1, 2)]
+with pool.cluster(address) as executor:
+    for outcome in make_pages(pages, Path(out), collect(), executor=executor):
+        print(outcome.page.slug, outcome.ok, outcome.error)
+"""
+MEETS = """
+import os, time
+from pathlib import Path
+met = Path("{folder}", f"met-{{os.getppid()}}")
+met.touch()
+end = time.time() + 60
+while len(list(met.parent.glob("met-*"))) < 2:
+    assert time.time() < end, "the other worker makes no page"
+    time.sleep(0.05)
+"""
+"""Two such pages are made only if two workers, each with a server of its own, make one each at the same time."""
+
+
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory):
+    """The address of a scheduler with two workers."""
+    folder = tempfile.mkdtemp(dir="/tmp")  # a short path: the workers' temporary folders will hold sockets
+    script = tmp_path_factory.mktemp("cluster") / "cluster.py"
+    script.write_text(CLUSTER)
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": folder, "DASK_TEMPORARY_DIRECTORY": folder}
+    process = subprocess.Popen(
+        [sys.executable, script], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    yield process.stdout.readline().strip()
+    process.communicate()
+    shutil.rmtree(folder)
+
+
+def call(*command: object) -> str:
+    done = subprocess.run(
+        [sys.executable, *map(str, command)], cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=100
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@needs_dask
+def test_the_command_makes_the_same_pages_on_a_cluster(scheduler, tmp_path):
+    command = ("-m", "nofcore", "report", "league_table", "--trust-type", "ambulance", "--out")
+    runs = [(*command, tmp_path / "cluster", "--scheduler", scheduler), (*command, tmp_path / "here")]
+    with ThreadPoolExecutor() as both:
+        assert all("pages made 1, failed 0" in said for said in both.map(lambda run: call(*run), runs))
+    names = sorted(path.name for path in (tmp_path / "here").iterdir())
+    assert names == sorted(path.name for path in (tmp_path / "cluster").iterdir())
+    there, here = (
+        (tmp_path / name / "league-table-ambulance-q1-2025-26.html").read_text() for name in ("cluster", "here")
+    )
+    moment = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+    assert moment.sub("", there) == moment.sub("", here)
+
+
+@needs_dask
+def test_pages_come_from_both_workers_and_a_failure_stays_alone(scheduler, tmp_path):
+    script = tmp_path / "pages.py"
+    script.write_text(PAGES)
+    good = write_notebook(tmp_path / "good.ipynb", MEETS.format(folder=tmp_path))
+    bad = write_notebook(tmp_path / "bad.ipynb", "1 / 0")
+    said = call(script, scheduler, tmp_path / "out", bad, good)
+    assert said.count("False ZeroDivisionError") == 2
+    assert said.count("True None") == 2
+
+
+@needs_dask
+def test_an_address_where_no_scheduler_answers_is_one_line(monkeypatch):
+    monkeypatch.setattr(pool, "CONNECT_TIMEOUT", 0.5)
+    for address in ("tcp://127.0.0.1:1", "no address"):
+        with pytest.raises(InputError, match="no Dask scheduler answers there") as error, pool.cluster(address):
+            pass
+        assert len(str(error.value).splitlines()) == 1
+
+
+def test_without_the_package_the_command_says_what_to_install(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    assert cli.main(["report", "--scheduler", "tcp://127.0.0.1:8786", "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err == (
+        "nofcore: error: --scheduler needs the package distributed; install it with: pip install 'nofcore[cluster]'\n"
+    )
+    assert not (tmp_path / "out").exists()
