@@ -41,7 +41,6 @@ def read(figures: Release, framework: Framework, path: Path | str | pd.DataFrame
     rows, name = _text(path)
     if absent := [column for column in COLUMNS if column not in rows]:
         raise InputError(Problem(name, 1, column, "no such column; add it") for column in absent)
-    rows = rows[COLUMNS].assign(row=np.arange(len(rows)) + 2)
     rows = rows[(rows[COLUMNS] != "").any(axis=1)]
     labels = rows["quarter"].map(official.quarter_label)
     problems = [
@@ -61,20 +60,20 @@ def read(figures: Release, framework: Framework, path: Path | str | pd.DataFrame
 
 
 def _text(path: Path | str | pd.DataFrame | None) -> tuple[pd.DataFrame, str]:
-    """The table as stripped text, and what to call it."""
-    if path is None:
-        table, name = release.embedded_table("activity"), "activity.csv"
-    elif isinstance(path, pd.DataFrame):
-        table, name = path, "the activity table"
+    """The table as stripped text with the row numbers of the file, and what to call it."""
+    if path is None or isinstance(path, pd.DataFrame):
+        table, name = (
+            (release.embedded_table("activity"), "activity.csv") if path is None else (path, "the activity table")
+        )
+        header, cells = list(table), table.astype(object).where(table.notna(), "").to_numpy().tolist()
+        numbers = list(range(2, len(cells) + 2))
     else:
         name = Path(path).name
-        try:
-            table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skip_blank_lines=False)
-        except FileNotFoundError:
-            raise InputError(Problem(name, None, None, "no such file")) from None
-        except (OSError, UnicodeDecodeError, pd.errors.EmptyDataError, pd.errors.ParserError) as error:
-            raise InputError(Problem(name, None, None, f"cannot be read as CSV in UTF-8 ({error})")) from None
-    return table.map(lambda cell: "" if pd.isna(cell) else str(cell).strip()).reset_index(drop=True), name
+        header, cells, numbers = official.read_cells(Path(path))
+    if doubled := sorted({column for column in COLUMNS if header.count(column) > 1}):
+        raise InputError(Problem(name, 1, column, "stands twice in the header; remove one") for column in doubled)
+    table = pd.DataFrame([[str(cell).strip() for cell in row] for row in cells], columns=header, dtype=str)
+    return table.assign(row=numbers), name
 
 
 def _numbers(column: pd.Series) -> pd.Series:

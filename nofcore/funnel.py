@@ -26,12 +26,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from nofcore import activity
+from nofcore import activity, league
 from nofcore.activity import trials
 from nofcore.errors import InputError
 from nofcore.framework import Framework, Metric
 from nofcore.league import LeagueTable
 from nofcore.release import Release
+from nofcore.variances import between_variance, within_sd
 
 SDS = (2, 3)
 WINSORISED = 0.1
@@ -82,14 +83,6 @@ def winsorise(z: np.ndarray, share: float = WINSORISED) -> np.ndarray:
 def dispersion(z: np.ndarray, share: float = WINSORISED) -> float:
     """phi: the mean square of the winsorised z-scores. About 1 where trusts differ by chance only."""
     return float(np.mean(winsorise(z, share) ** 2))
-
-
-def between_variance(phi: float, variance: np.ndarray) -> float:
-    """tau squared: the variance between trusts (DerSimonian and Laird, from phi), 0 where phi asks for none."""
-    size, weight = len(variance), 1 / variance
-    if size * phi <= size - 1:
-        return 0.0
-    return float((size * phi - (size - 1)) / (weight.sum() - (weight**2).sum() / weight.sum()))
 
 
 # --- the funnel of a metric -----------------------------------------------------------------------
@@ -145,7 +138,7 @@ def funnel(numerators: pd.Series, denominators: pd.Series, metric: Metric, metho
     variance = target * (1 - target) / n
     z = z_scores(share, target, variance)
     phi = dispersion(z)
-    tau_squared = between_variance(phi, variance) if 0 < target < 1 else 0.0
+    tau_squared = between_variance(phi * len(variance), variance) if 0 < target < 1 else 0.0
     limits = _limits(n, target, phi, tau_squared, method)
     table = pd.DataFrame(
         {"numerator": numerators, "denominator": denominators, "percent": 100 * share, "z": z}, index=numerators.index
@@ -228,20 +221,6 @@ def summary(found: dict[str, Funnel]) -> pd.DataFrame:
 # --- the funnel of the average --------------------------------------------------------------------
 
 
-def within_sd(items: np.ndarray) -> float:
-    """Pooled standard deviation of items within trusts. ``items``: (trusts, items), NaN where there is none.
-
-    Raises ValueError where no trust has two items.
-    """
-    present = ~np.isnan(items)
-    n = present.sum(axis=1)
-    spare = n[n > 0].sum() - (n > 0).sum()
-    if spare == 0:
-        raise ValueError("no trust has two items")
-    means = np.where(present, items, 0).sum(axis=1) / np.maximum(n, 1)
-    return float(np.sqrt((np.where(present, items - means[:, None], 0) ** 2).sum() / spare))
-
-
 @dataclass(frozen=True)
 class AverageFunnel:
     """Averages of a trust type against their numbers of items.
@@ -279,6 +258,7 @@ def average_funnel(rebuilt: LeagueTable, trust_type: str) -> AverageFunnel:
     rows = rebuilt.of(trust_type)
     if rebuilt.items is None:
         raise InputError(f"{rebuilt.quarter}: no metric scores are at hand, so there are no items to count")
+    league.require_plain_average(rebuilt.framework, f"{rebuilt.quarter}: a funnel of averages cannot be made")
     values = rebuilt.items.values
     values = values.loc[[code for code in rows.index if code in values.index]]
     if len(values) < 2:

@@ -7,7 +7,9 @@ are at hand are drawn (`draw_percentages`), each metric drawn is scored again in
 
 What this measures is chance in the counts of those metrics and nothing else: no change in what is
 counted, no error in the records, no metric without counts. Values are drawn around the published
-ones, which hold noise already, so a trust at the end of a table drifts inwards.
+ones (the ratio of the counts, which may differ from them in the last digit), which hold noise already,
+so a trust at the end of a table drifts inwards. Metrics are drawn independently of one another, even
+where they count the same people, and a count of 0 stays 0.
 
 Scoring drawn values again is in `nofcore.rescoring`, the counts in `nofcore.activity`.
 """
@@ -18,6 +20,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -129,7 +132,18 @@ def measurement_noise(
     )  # fmt: skip
     found = tally(work, Counts.__add__, draws, seed, executor)
     held = tuple(ranked.index[at < 0])
-    return MeasurementNoise(rebuilt.quarter, ranked, found, seed, cutoffs, held, kind, metrics, spread)
+    return MeasurementNoise(
+        rebuilt.quarter, ranked, found, seed, cutoffs, held, _undrawn(plan, ranked, counts, kind), kind, metrics, spread
+    )
+
+
+def _undrawn(plan: Rescoring, ranked: pd.DataFrame, counts: pd.DataFrame, kind: str) -> tuple[str, ...]:
+    """Trusts with items of which nothing is drawn: none has counts and, if items are drawn too, theirs are all equal."""
+    same = pd.Series([np.ptp(plan.published[i:j]) == 0 for i, j in pairwise(plan.starts)], plan.codes)
+    undrawn = same.index.difference(counts["trust_code"])
+    if kind == "both":
+        undrawn = undrawn[same[undrawn]]
+    return tuple(ranked.index[ranked.index.isin(undrawn)])
 
 
 def factors(phi: float | Mapping[str, float], counts: pd.DataFrame) -> dict[str, float]:

@@ -6,7 +6,8 @@ Studies 91(1). Every directed hypothesis "unit j is not better than unit k" is t
 studentised difference of the two estimates; critical values are quantiles of the largest of these
 statistics under the Gaussian bootstrap, optionally with stepdown (Romano and Wolf 2005). A unit's
 rank is at least 1 + the number of units found better and at most the number not found worse. The
-sets hold their level whatever the true ranks are, ties included.
+sets hold their level whatever the true ranks are, ties included, as far as the covariance is known: a variance
+estimated from a handful of figures makes them promise more than they keep.
 
 Why not bootstrap the ranks? A rank jumps where two units pass one another. Near a tie it is decided
 by noise, and redrawing around estimates that noise has already pulled apart repeats the order of

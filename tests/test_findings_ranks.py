@@ -29,27 +29,27 @@ def drawn(first):
 
 @pytest.fixture(scope="module")
 def measured(first):
-    return findings.ranks.measurement(first[1], first[0], ACUTE, 500, 5)
+    return findings.measurement.measurement(first[1], first[0], ACUTE, 500, 5)
 
 
 def test_measurement_beside_the_choice_of_metrics(measured, first):
-    said = str(findings.ranks.about_measurement(measured, ACUTE))
-    assert said.startswith("For 6 metrics the numbers of patients are known.")
+    said = str(findings.measurement.about_measurement(measured, ACUTE))
+    assert said.startswith("For 6 metrics the numbers of cases are known.")
     assert "Chance in the counted metrics matters far less" in said
-    assert len(findings.ranks.funnel_table(measured, "Q1 2025/26").frame) == 6
+    assert len(findings.measurement.funnel_table(measured, "Q1 2025/26").frame) == 6
 
 
 def test_no_counts_no_measurement(first):
-    other = findings.ranks.measurement(first[1], first[0], AMBULANCE, 10, 5)
+    other = findings.measurement.measurement(first[1], first[0], AMBULANCE, 10, 5)
     assert "the counts at hand are of other types of trust" in str(other)
     later, rebuilt = quarter("Q2 2025/26")
-    found = findings.ranks.measurement(rebuilt, later, AMBULANCE, 10, 5)
-    said = str(findings.ranks.about_measurement(found, AMBULANCE))
+    found = findings.measurement.measurement(rebuilt, later, AMBULANCE, 10, 5)
+    said = str(findings.measurement.about_measurement(found, AMBULANCE))
     assert said.startswith("Not known for ambulance trusts in Q2 2025/26")
     assert "no numerators and denominators for Q2 2025/26" in said
-    assert findings.ranks.measurement_chart(found, AMBULANCE)._repr_html_() == ""
-    assert findings.ranks.outside_table(found, later)._repr_html_() == ""
-    assert findings.ranks.funnel_charts(found, None).charts == ()
+    assert findings.measurement.measurement_chart(found, AMBULANCE)._repr_html_() == ""
+    assert findings.measurement.outside_table(found, rebuilt)._repr_html_() == ""
+    assert findings.measurement.funnel_charts(found, None).charts == ()
 
 
 def test_measurement_needs_the_pools_of_the_counted_metrics_alone(tmp_path):
@@ -57,14 +57,16 @@ def test_measurement_needs_the_pools_of_the_counted_metrics_alone(tmp_path):
     path = makers.write(tmp_path / "acute-data.csv", makers.data_rows(types=(ACUTE,)))
     figures = release.read(path.parent).release("Q1 2025/26")
     rebuilt = league.build(figures, framework.for_quarter("Q1 2025/26"))
-    assert isinstance(findings.ranks.measurement(rebuilt, figures, ACUTE, 10, 5), findings.ranks.Measurement)
+    assert isinstance(
+        findings.measurement.measurement(rebuilt, figures, ACUTE, 10, 5), findings.measurement.Measurement
+    )
 
 
 def test_embedded_counts_that_do_not_fit_a_users_figures_are_not_used(first):
     figures, rebuilt = first
     rows = figures.observations
     other = replace(figures, observations=rows.assign(value=rows["value"].where(rows["metric_id"] != "OF0013", 1.0)))
-    said = str(findings.ranks.measurement(rebuilt, other, ACUTE, 10, 5))
+    said = str(findings.measurement.measurement(rebuilt, other, ACUTE, 10, 5))
     assert "differs from the published 1 by more than" in said
 
 
@@ -73,19 +75,21 @@ def test_counts_of_one_trust_have_no_funnel(first, tmp_path):
     path.write_text("quarter,trust_code,metric_id,numerator,denominator\nQ1 2025/26,RXF,OF0013,7230,10000\n")
     value = first[0].observations.set_index(["trust_code", "metric_id"])["value"]["RXF", "OF0013"]
     path.write_text(path.read_text().replace("7230", f"{value * 100:.0f}"))
-    found = findings.ranks.measurement(first[1], first[0], ACUTE, 10, 5, str(path))
-    assert "No funnel for OF0013" in str(findings.ranks.about_funnels(found, None, ACUTE))
-    assert findings.ranks.funnel_table(found, "Q1 2025/26")._repr_html_() == ""
+    found = findings.measurement.measurement(first[1], first[0], ACUTE, 10, 5, str(path))
+    assert "No funnel for OF0013" in str(findings.measurement.about_funnels(found))
+    assert findings.measurement.funnel_table(found, "Q1 2025/26")._repr_html_() == ""
 
 
 def test_trusts_outside_a_funnel_are_named(measured, first):
     """Their number in the summary is that of the rows named, and of the codes in the text of the charts."""
-    summary = findings.ranks.funnel_table(measured, "Q1 2025/26").frame
-    named = findings.ranks.outside_table(measured, first[0]).frame
-    assert named["Metric"].value_counts().to_dict() == (
-        summary.set_index("Metric")[["Better, allowing for it", "Worse, allowing for it"]].sum(axis=1).to_dict()
-    )
-    for chart in findings.ranks.funnel_charts(measured, "RXF").charts:
+    summary = findings.measurement.funnel_table(measured, "Q1 2025/26").frame
+    every = findings.measurement.outside_table(measured, first[1]).frame
+    for how in ("in proportion", "same variance added"):
+        wanted = summary.set_index("Metric")[[f"Better, {how}", f"Worse, {how}"]].sum(axis=1)
+        found = every[every[f"Beyond, {how} (SD)"].notna()]["Metric"].value_counts()
+        assert found.to_dict() == wanted[wanted > 0].to_dict()
+    named = every[every["Beyond, in proportion (SD)"].notna()]
+    for chart in findings.measurement.funnel_charts(measured, "RXF").charts:
         mine = named[named["Metric"].map(lambda name, alt=chart.alt: f"Funnel plot of {name}," in alt)]
         assert len(mine) and all(code in chart.alt for code in mine["Code"])
 
@@ -114,7 +118,7 @@ def test_a_users_counts_are_checked(first, tmp_path):
     path = tmp_path / "counts.csv"
     path.write_text("quarter,trust_code,metric_id,numerator,denominator\nQ1 2025/26,RXF,OF0013,5,0\n")
     with pytest.raises(InputError, match=r"counts.csv, row 2, column denominator"):
-        findings.ranks.measurement(first[1], first[0], ACUTE, 10, 5, str(path))
+        findings.measurement.measurement(first[1], first[0], ACUTE, 10, 5, str(path))
 
 
 def test_bad_counts_stop_a_report_before_it_begins(tmp_path, capsys):
@@ -126,12 +130,20 @@ def test_bad_counts_stop_a_report_before_it_begins(tmp_path, capsys):
     assert not out.exists()
 
 
-def test_few_items_at_the_top_of_the_table_against_the_published_rows(first):
-    """Eight of the acute top ten of Q1 2025/26 have 8 to 12 items, where the median has 17."""
-    found = findings.ranks.average_funnel(first[1], ACUTE).table()
-    top = found[found["rank"] <= 10]["n_items"]
-    assert ((top >= 8) & (top <= 12)).sum() == 8
-    assert found["n_items"].median() == 17
+def test_few_items_do_not_explain_the_top_of_the_acute_table(first):
+    """All of the acute top ten of Q1 2025/26 lie outside the limits for their numbers of items."""
+    said = str(findings.measurement.about_average(findings.measurement.average_funnel(first[1], ACUTE), ACUTE))
+    assert "All 10 lie outside the limits" in said and "40 lie outside, where about 6 would" in said
+
+
+def test_every_place_is_on_the_chart_when_some_trusts_have_no_range(first):
+    """134 places, though 3 trusts near the top have no range."""
+    values = first[1].items.values.copy()
+    for code in first[1].of(ACUTE).index[:3]:
+        values.loc[code, values.loc[code].notna()] = 2.0
+    rebuilt = replace(first[1], items=replace(first[1].items, values=values))
+    axes = charts.rank_ranges(bootstrap.rank_uncertainty(rebuilt, 300, 1), ACUTE).figure.axes[0]
+    assert axes.get_xlim() == (0, 135) and axes.get_ylim() == (135, 0)
 
 
 def test_charts_of_ranks_carry_text(drawn, measured, first):
@@ -139,9 +151,9 @@ def test_charts_of_ranks_carry_text(drawn, measured, first):
         charts.rank_ranges(drawn, AMBULANCE),
         charts.segment_probabilities(drawn, AMBULANCE),
         charts.rank_distribution(drawn, "RX7"),
-        findings.ranks.measurement_chart(measured, ACUTE),
-        *findings.ranks.funnel_charts(measured, None).charts,
-        findings.ranks.average_chart(findings.ranks.average_funnel(first[1], AMBULANCE), first[1]),
+        findings.measurement.measurement_chart(measured, ACUTE),
+        *findings.measurement.funnel_charts(measured, None).charts,
+        findings.measurement.average_chart(findings.measurement.average_funnel(first[1], AMBULANCE), first[1]),
     ]
     for chart in made:
         data, metadata = chart._repr_mimebundle_()

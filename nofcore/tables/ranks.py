@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 
 from nofcore.bootstrap import RankUncertainty
-from nofcore.funnel import Funnel
 from nofcore.ranksets import RankSets
 from nofcore.tables.base import Table
-from nofcore.wording import plural
+from nofcore.wording import counted, plural
 
 LIMITS = {
     "score_low": "Lower limit of the average (points)",
@@ -24,34 +21,38 @@ LIMITS = {
 def rank_ranges(uncertainty: RankUncertainty, not_told_apart: pd.DataFrame, trust_type: str) -> Table:
     """Ranges over the choice of metrics, to sort and search. ``not_told_apart``: of `nofcore.pairs`."""
     rows = uncertainty.table()
-    rows = rows[rows["trust_type"] == trust_type]
-    apart = not_told_apart.loc[rows.index]
+    mine = rows["trust_type"] == trust_type
+    n = min(10, int(mine.sum()) // 2)
+    first, last = (pd.Series(shares, rows.index).where(rows["rank_low"].notna()) for shares in uncertainty.tails(n))
+    rows, apart = rows[mine], not_told_apart.loc[rows.index[mine]]
+    ends = {f"In first {n} (%)": first[mine] * 100, f"In last {n} (%)": last[mine] * 100} if n else {}
     frame = pd.DataFrame(
         {
             "Trust": rows["trust_name"],
             "Rank": rows["rank"],
-            "Rank range": _range(rows, "rank", 0),
+            "Rank range": ranges(rows, "rank", 0),
             "Average": rows["average_score"],
-            "Average range": _range(rows, "score", 1),
-            "In first ten (%)": rows["p_top_10"] * 100,
-            "In last ten (%)": rows["p_bottom_10"] * 100,
+            "Average range": ranges(rows, "score", 1),
+            **ends,
             "Not told apart": apart["not_told_apart"].where(rows["rank_low"].notna()),
             "Of": apart["others"],
         }
     )
     caption = (
         f"Ranges of 95 % over the choice of metrics, {plural(trust_type)}, {uncertainty.quarter}, "
-        f"{uncertainty.counts.draws:,} draws. ~ marks an end that another seed may move. Not told apart: other trusts "
-        "from which the order is not sure at 95 %."
+        f"{counted(uncertainty.counts.draws, 'draw')}. ~ marks an end that another seed may print differently. Not told apart: "
+        f"other trusts from which the order is not sure at 95 %; up to {apart['unsure'].max()} of a trust's pairs lie near that line, so another seed may move it by a few."
     )
     return Table("rank-ranges", frame, caption, "Trust", {"Average": 2}, sortable=True)
 
 
-def _range(rows: pd.DataFrame, name: str, decimals: int) -> list[str | None]:
-    """Ranges as text; an end that another seed may move by a last digit or more is marked with ~."""
+def ranges(rows: pd.DataFrame, name: str, decimals: int) -> list[str | None]:
+    """Ranges as text, from the columns ``{name}_low`` and so on; an end that another seed may print differently,
+    by its Monte Carlo error, is marked with ~."""
 
     def end(value: float, error: float) -> str:
-        return f"{'~' if error > 10.0**-decimals / 2 else ''}{value:.{decimals}f}"
+        texts = {f"{found + 1e-9:.{decimals}f}" for found in (value - error, value, value + error)}
+        return f"{'~' if len(texts) > 1 else ''}{value + 1e-9:.{decimals}f}"
 
     columns = [f"{name}_low", f"{name}_low_error", f"{name}_high", f"{name}_high_error"]
     return [
@@ -74,7 +75,7 @@ def range_agreement(differences: pd.DataFrame, quarter: str) -> Table:
         }
     )
     caption = f"NHS England's likely ranges, {quarter}, beside the ranges drawn here. Absolute differences."
-    return Table("range-agreement", frame, caption, "Limit", {"Mean difference": 4, "Largest difference": 2})
+    return Table("range-agreement", frame, caption, "Limit", {"Mean difference": 3, "Largest difference": 2})
 
 
 def range_differences(differences: pd.DataFrame, quarter: str) -> Table:
@@ -111,45 +112,3 @@ def rank_sets(found: RankSets, names: pd.Series, trust_type: str, quarter: str) 
         f"{plural(trust_type)}, {quarter}."
     )
     return Table("rank-sets", frame, caption, "Trust", {"Average": 3}, sortable=True)
-
-
-def funnels(summary: pd.DataFrame, quarter: str) -> Table:
-    """How many trusts lie outside the funnel of each metric. ``summary``: of `nofcore.funnel.summary`."""
-    frame = pd.DataFrame(
-        {
-            "Metric": summary["name"].to_numpy(),
-            "Trusts": summary["trusts"].to_numpy(),
-            "Pooled (%)": summary["target"].to_numpy(),
-            "Beyond 2 SD": (summary["better_2"] + summary["worse_2"]).to_numpy(),
-            "Overdispersion": summary["phi"].to_numpy(),
-            "Better, allowing for it": summary["better_2_overdispersed"].to_numpy(),
-            "Worse, allowing for it": summary["worse_2_overdispersed"].to_numpy(),
-        }
-    )
-    caption = (
-        f"Funnel plots of the metrics with counts, {quarter}: trusts beyond 2 standard deviations (SD) of the pooled share, by "
-        "chance alone and allowing for overdispersion (variance as a multiple of chance)."
-    )
-    return Table("funnels", frame, caption, "Metric", {"Pooled (%)": 1})
-
-
-def outside_funnels(found: Mapping[str, Funnel], names: pd.Series, quarter: str) -> Table:
-    """Every trust beyond 2 standard deviations of a funnel, overdispersion allowed for. ``names``: by trust code."""
-    parts = []
-    for one in found.values():
-        rows = one.table()
-        rows = rows[rows["outside_overdispersed"].abs() >= 2].sort_values("z_overdispersed", key=abs, ascending=False)
-        part = {
-            "Trust": names.reindex(rows.index), "Code": rows.index, "Metric": one.metric.short,
-            "Than the pooled share": rows["better"], "Value (%)": rows["percent"], "Pooled (%)": one.target,
-            "Patients": rows["denominator"], "Distance (SD)": rows["z_overdispersed"].abs(),
-            "Beyond (SD)": rows["outside_overdispersed"].abs(),
-        }  # fmt: skip
-        parts.append(pd.DataFrame(part))
-    frame = pd.concat(parts, ignore_index=True)
-    caption = (
-        f"Trusts outside the funnel of a metric, {quarter}: beyond 2 or 3 standard deviations (SD) of the pooled share, "
-        "allowing for overdispersion."
-    )
-    decimals = {"Value (%)": 1, "Pooled (%)": 1, "Distance (SD)": 1}
-    return Table("outside-funnels", frame, caption, "Trust", decimals, sortable=True)
