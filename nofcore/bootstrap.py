@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import cached_property, partial, reduce
 
 import numpy as np
 import pandas as pd
@@ -22,9 +22,10 @@ import pandas as pd
 from nofcore import league
 from nofcore.defaults import DRAWS, SEED
 from nofcore.errors import InputError
-from nofcore.league import LeagueTable
+from nofcore.league import LeagueTable, Ranking
 from nofcore.randomness import Block, tally
 from nofcore.scoring import to_hundredths
+from nofcore.wording import counted
 
 LEVEL = 0.95
 _TABLE = 2**14
@@ -39,15 +40,28 @@ class ItemSampler:
 
     An average of m items drawn with replacement needs m random numbers. Sums of k items are
     tabulated (all m**k of them, equally likely), so that m/k random numbers serve: the same
-    distribution, several times faster.
+    distribution, several times faster. The tables are made where the sampler is used: they are much
+    larger than the items, which are all that goes to another process.
     """
 
     def __init__(self, items: np.ndarray):
-        items = np.asarray(items, dtype=float)
-        self.count = len(items)
+        self.items = np.asarray(items, dtype=float)
+        self.count = len(self.items)
+
+    def __reduce__(self):
+        return (type(self), (self.items,))
+
+    @cached_property
+    def _parts(self) -> list[tuple[int, np.ndarray]]:
+        """How many picks from which table."""
         together = max(k for k in range(1, self.count + 1) if k == 1 or self.count**k <= _TABLE)
         whole, rest = divmod(self.count, together)
-        self._parts = [(whole, _sums(items, together))] + ([(1, _sums(items, rest))] if rest else [])
+        return [(whole, _sums(self.items, together))] + ([(1, _sums(self.items, rest))] if rest else [])
+
+    @property
+    def varies(self) -> bool:
+        """Whether draws can differ: not with one item, nor with equal ones."""
+        return bool(np.ptp(self.items) > 0)
 
     def averages(self, size: int, random: np.random.Generator) -> np.ndarray:
         """``size`` draws of the unrounded average."""
@@ -68,9 +82,10 @@ def _sums(items: np.ndarray, k: int) -> np.ndarray:
 class Rules:
     """What turns drawn averages into ranks.
 
-    ``flags``, ``types``: (trusts,); ``no_higher_than``: None without an override; ``cuts``: fixed
-    cut-offs in hundredths, (cut-offs,) or (trusts, cut-offs). Where ``cuts`` is None, ``percentiles``
-    are taken anew in each draw over the trusts with the same code in ``pools``, (trusts,).
+    ``flags``, ``types``: (trusts,); ``no_higher_than``, ``segments_down``, ``by``: see
+    `nofcore.league.rank_trusts`; ``cuts``: fixed cut-offs in hundredths, (cut-offs,) or (trusts, cut-offs). Where ``cuts`` is None, ``percentiles``
+    are taken anew in each draw over the trusts with the same code in ``pools``, (trusts,), and over
+    ``elsewhere``: averages in hundredths of trusts that are not ranked here and stand as published.
     """
 
     flags: np.ndarray
@@ -79,6 +94,16 @@ class Rules:
     cuts: np.ndarray | None = None
     percentiles: tuple[float, ...] = ()
     pools: np.ndarray | None = None
+    segments_down: int = 0
+    by: str = "segment"
+    elsewhere: np.ndarray | None = None
+
+    def rank(self, hundredths: np.ndarray) -> Ranking:
+        """Segments and ranks of averages, (draws, trusts)."""
+        cuts = self.cut_offs(hundredths)
+        return league.rank_trusts(
+            hundredths, cuts, self.flags, self.types, self.no_higher_than, self.segments_down, self.by
+        )
 
     @property
     def segments(self) -> int:
@@ -88,11 +113,20 @@ class Rules:
         """Cut-offs for averages of (draws, trusts), shaped for `nofcore.league.segments`."""
         if self.cuts is not None:
             return self.cuts
+        pools = np.unique(self.pools)
+        if len(pools) == 1:
+            return self._percentiles(hundredths)
         cuts = np.empty((*hundredths.shape, len(self.percentiles)))
-        for pool in np.unique(self.pools):
+        for pool in pools:
             mine = np.flatnonzero(self.pools == pool)
-            cuts[:, mine] = league.cut_offs(hundredths[:, mine], self.percentiles)[:, None]
+            cuts[:, mine] = self._percentiles(hundredths[:, mine])
         return cuts
+
+    def _percentiles(self, pool: np.ndarray) -> np.ndarray:
+        """Cut-offs of one pool in each draw, (draws, 1, cut-offs)."""
+        if self.elsewhere is not None and len(self.elsewhere):
+            pool = np.hstack([pool, np.broadcast_to(self.elsewhere, (len(pool), len(self.elsewhere)))])
+        return league.cut_offs(pool, self.percentiles)[:, None]
 
 
 @dataclass(frozen=True)
@@ -144,7 +178,11 @@ def _count_block(block: Block, samplers, rules: Rules, pairs: bool) -> Counts:
 
 def count(hundredths: np.ndarray, rules: Rules, pairs: bool = False) -> Counts:
     """Results of drawn averages, (draws, trusts) in hundredths, counted per trust."""
-    ranking = league.rank_trusts(hundredths, rules.cut_offs(hundredths), rules.flags, rules.types, rules.no_higher_than)
+    return counts_of(hundredths, rules.rank(hundredths), rules, pairs)
+
+
+def counts_of(hundredths: np.ndarray, ranking: Ranking, rules: Rules, pairs: bool = False) -> Counts:
+    """Drawn averages, (draws, trusts) in hundredths, and the ranking made of them, counted per trust."""
     most = int(np.bincount(rules.types).max())
     return Counts(
         len(hundredths),
@@ -186,13 +224,15 @@ def quantile_error(counts: np.ndarray, share: float, z: float = 2.576) -> np.nda
     """How far another seed may move that quantile: half-width of its 99 % Monte Carlo interval, in places.
 
     The share of draws below a quantile varies like a binomial count; its bounds are read off the
-    same counts. At a gap in the distribution the error is as wide as the gap.
+    same counts. At a gap in the distribution the error is as wide as the gap. Infinite where there are
+    too few draws to bound it (about 260 for the ends of a 95 % range).
     """
     draws = counts.sum(axis=-1)
     step = z * np.sqrt(share * (1 - share) / draws)
     found = quantile(counts, np.full(len(counts), share))
     low, high = quantile(counts, np.maximum(share - step, 0)), quantile(counts, np.minimum(share + step, 1))
-    return np.maximum(found - low, high - found)
+    known = (step < share) & (step < 1 - share)
+    return np.where(known, np.maximum(found - low, high - found), np.inf)
 
 
 # --- on a league table ----------------------------------------------------------------------------
@@ -204,7 +244,8 @@ class RankUncertainty:
 
     ``trusts``: rows of the league table, in its order; ``counts``: results over draws in the same
     order; ``cutoffs``: "published" (held fixed) or "recomputed" (in each draw); ``held``: trusts
-    without items, held at their published average.
+    without items, held at their published average; ``unvarying``: trusts with one item, or equal ones,
+    whose draws are all the same.
     """
 
     quarter: str
@@ -213,13 +254,20 @@ class RankUncertainty:
     seed: int
     cutoffs: str
     held: tuple[str, ...]
+    unvarying: tuple[str, ...]
+
+    @property
+    def without_range(self) -> tuple[str, ...]:
+        """Trusts of which draws show no spread. That is no certainty: nothing is known of how far they may move."""
+        return (*self.held, *self.unvarying)
 
     def table(self, level: float = LEVEL) -> pd.DataFrame:
         """A row per trust: ranges, segment probabilities and expected rank.
 
         score_low, score_high (points), rank_low, rank_high (places within type) at ``level``; each
         with its Monte Carlo error (``_error``, see `quantile_error`); p_segment_1 ...; p_top_10, p_bottom_10 (within
-        type); expected_rank (mean over draws) with its standard error. All NaN for trusts that were held.
+        type, see `tails`); expected_rank (mean over draws) with its standard error. All NaN for trusts
+        `without_range`.
         """
         if not 0 < level < 1:
             raise InputError(f"the level must lie between 0 and 1, not {level}")
@@ -235,14 +283,14 @@ class RankUncertainty:
         for segment in range(self.counts.segments.shape[1]):
             table[f"p_segment_{segment + 1}"] = self.counts.segments[:, segment] / self.counts.draws
         ranks = self.rank_probabilities().to_numpy()
-        table["p_top_10"], table["p_bottom_10"] = self._tails(ranks, 10)
+        table["p_top_10"], table["p_bottom_10"] = self.tails(10)
         places = np.arange(1, ranks.shape[1] + 1)
         table["expected_rank"] = ranks @ places
         spread = np.sqrt(np.maximum(ranks @ places**2 - table["expected_rank"] ** 2, 0))
         table["expected_rank_error"] = spread / np.sqrt(self.counts.draws)
-        # A trust that was held has no spread of its own: no range is better than one of no width.
+        # No range is better than one of no width.
         drawn = table.columns[list(table.columns).index("score_low") :]
-        table.loc[list(self.held), drawn] = np.nan
+        table.loc[list(self.without_range), drawn] = np.nan
         return table
 
     def fill(self, table: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
@@ -253,14 +301,19 @@ class RankUncertainty:
 
     def note(self) -> str:
         """How the ranges came about, in words."""
-        held = f"; no range for {len(self.held)} trusts without metric rows" if self.held else ""
+        table = self.table()
+        held = f"; no range for {counted(len(self.held), 'trust')} without metric rows" if self.held else ""
+        same = f"; no range for {', '.join(self.unvarying)}, whose items do not differ" if self.unvarying else ""
         return (
             f"{self.quarter}: ranges of 95 % from {self.counts.draws:,} draws over each trust's items, seed {self.seed}, "
-            f"cut-offs {self.cutoffs}{held}"
+            f"cut-offs {self.cutoffs}; another seed may move {_most_moved(table, 'score', 'point', 2)} and "
+            f"{_most_moved(table, 'rank', 'place', 0)}{held}{same}"
         )
 
-    def _tails(self, ranks: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """Probabilities of a rank among the first n, and among the last n, of the type."""
+    def tails(self, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities of a rank among the first n, and among the last n, of the type. Trusts that share a rank
+        share the best place, so that of trusts tied at the border none is among the last n."""
+        ranks = self.rank_probabilities().to_numpy()
         sizes = self.trusts["trust_type"].map(self.trusts["trust_type"].value_counts()).to_numpy()
         places = np.arange(1, ranks.shape[1] + 1)
         return ranks[:, :n].sum(axis=1), np.where(places > sizes[:, None] - n, ranks, 0).sum(axis=1)
@@ -271,6 +324,15 @@ class RankUncertainty:
         return pd.DataFrame(shares, index=self.trusts.index, columns=range(1, shares.shape[1] + 1))
 
 
+def _most_moved(table: pd.DataFrame, name: str, unit: str, decimals: int) -> str:
+    """How far another seed may move half of the ends of the ranges, and the least sure of them."""
+    errors = table[[f"{name}_low_error", f"{name}_high_error"]].stack()
+    middle, most = errors.median(), errors.max()
+    if not np.isfinite(most):
+        return f"ends of {name} ranges by more than these draws can tell"
+    return f"half of the ends of {name} ranges by up to {middle:.{decimals}f} {unit}s (the least sure by {most:.{decimals}f})"
+
+
 def rank_uncertainty(
     rebuilt: LeagueTable, draws: int = DRAWS, seed: int = SEED, cutoffs: str = "published", pairs: bool = False,
     executor: Executor | None = None,
@@ -279,15 +341,21 @@ def rank_uncertainty(
 
     ``cutoffs``: "published" holds the segment cut-offs of the quarter fixed; "recomputed" takes them anew
     in each draw. Trusts without items are held at their published averages and segments. Raises
-    InputError if no trust has items, or if cut-offs cannot be recomputed (fixed thresholds).
+    InputError if no trust has items, if cut-offs cannot be recomputed (fixed thresholds), or if the rules
+    do not average as the official ones do.
     """
     ranked = rebuilt.trusts.dropna(subset="rank")
+    if rebuilt.framework is None:
+        raise InputError(f"{rebuilt.quarter}: the kit has no rules for that year, so ranges cannot be drawn")
     if rebuilt.items is None:
         raise InputError(f"{rebuilt.quarter}: no metric scores are at hand, so ranges cannot be drawn")
+    league.require_plain_average(rebuilt.framework, f"{rebuilt.quarter}: items cannot be drawn")
     rules = ranking_rules(rebuilt, ranked, cutoffs)
-    counts = bootstrap(_samplers(rebuilt, ranked), rules, draws, seed, pairs, executor)
+    samplers = _samplers(rebuilt, ranked)
+    counts = bootstrap(samplers, rules, draws, seed, pairs, executor)
     held = tuple(ranked.index[~ranked["recomputed"]])
-    return RankUncertainty(rebuilt.quarter, ranked, counts, seed, cutoffs, held)
+    same = [isinstance(sampler, ItemSampler) and not sampler.varies for sampler in samplers]
+    return RankUncertainty(rebuilt.quarter, ranked, counts, seed, cutoffs, held, tuple(ranked.index[same]))
 
 
 def _samplers(rebuilt: LeagueTable, ranked: pd.DataFrame) -> list[ItemSampler | int]:
@@ -306,16 +374,20 @@ def ranking_rules(rebuilt: LeagueTable, ranked: pd.DataFrame, cutoffs: str) -> R
     fixed = np.array([rebuilt.cut_offs.get(name, rebuilt.cut_offs.get("")) for name in ranked["trust_type"]])
     # The flag of a trust without metric rows may be unknown; a segment worse than its average gives it away.
     unadjusted = league.segments(ranked["hundredths"].to_numpy(), fixed)
-    flags = np.where(ranked["recomputed"], ranked["in_deficit"] == 1, ranked["segment"] > unadjusted)
+    flags = np.where(ranked["recomputed"], ranked["flagged"], ranked["segment"] > unadjusted).astype(bool)
     cap = framework.override.no_higher_than if framework.override else None
+    down = framework.override.segments_down or 0 if framework.override else 0
+    others = {"segments_down": down, "by": framework.ranking}
     if cutoffs == "published":
-        return Rules(flags, types, cap, cuts=fixed)
+        return Rules(flags, types, cap, cuts=fixed, **others)
     if cutoffs != "recomputed":
         raise InputError(f"cutoffs must be 'published' or 'recomputed', not {cutoffs!r}")
     if segments.rule != "percentiles":
         raise InputError(f"{rebuilt.quarter}: the cut-offs are fixed thresholds and cannot be recomputed in each draw")
     pools = types if segments.pool == "type" else np.zeros(len(types), dtype=int)
-    return Rules(flags, types, cap, percentiles=segments.percentiles, pools=pools)
+    if segments.pool == "all":
+        others["elsewhere"] = league.averages_elsewhere(ranked, framework, rebuilt.quarter)
+    return Rules(flags, types, cap, percentiles=segments.percentiles, pools=pools, **others)
 
 
 RANGE_ENDS = ("score_low", "score_high", "rank_low", "rank_high")

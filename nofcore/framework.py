@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import field
+from difflib import get_close_matches
 from functools import cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -19,17 +20,19 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
+from nofcore import periods
 from nofcore.errors import InputError, Problem
 
 FOLDER = Path(__file__).with_name("frameworks")
-_STRICT = ConfigDict(extra="forbid")
+STRICT = ConfigDict(extra="forbid")
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Whole = Annotated[int, Field(strict=True)]
 Text = Annotated[str, Field(min_length=1)]
+Weight = Annotated[Number, Field(ge=0)]
 QuarterLabel = Annotated[str, Field(pattern=r"^Q[1-4] 20[0-9]{2}/[0-9]{2}$")]
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Scale:
     """The scale of scores; averages are rounded half up to ``decimals`` places. Only 2 is known to the kit."""
 
@@ -44,7 +47,7 @@ class Scale:
         return self
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Identifiers:
     """Metric identifiers of the rows that hold NHS England's own results."""
 
@@ -55,7 +58,7 @@ class Identifiers:
     also_published: tuple[Text, ...] = ()
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Segments:
     """How an average becomes a segment.
 
@@ -81,14 +84,90 @@ class Segments:
         return self
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
+class Condition:
+    """A condition on the value of a metric, named by its identifier or short name: exactly one bound."""
+
+    metric: Text
+    at_least: Number | None = None
+    above: Number | None = None
+    at_most: Number | None = None
+    below: Number | None = None
+
+    @model_validator(mode="after")
+    def _one_bound(self):
+        return _with_one_bound(self, "a condition")
+
+
+@dataclass(frozen=True, config=STRICT)
 class Override:
-    """The financial override: a flagged trust is placed no higher than this segment."""
+    """The financial override: a flagged trust is placed no higher than a segment, or some segments down.
 
-    no_higher_than: Annotated[Whole, Field(ge=1)]
+    ``flag_if``: the flag is published (none given), or derived: any of these conditions holds.
+    """
+
+    no_higher_than: Annotated[Whole, Field(ge=1)] | None = None
+    segments_down: Annotated[Whole, Field(ge=1)] | None = None
+    flag_if: tuple[Condition, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_effect(self):
+        if (self.no_higher_than is None) == (self.segments_down is None):
+            raise ValueError("takes exactly one of no_higher_than and segments_down")
+        return self
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
+class Average:
+    """How items become the average. The official rule is the default of each key.
+
+    ``how``: arithmetic or geometric mean, or median, each weighted; ``weigh``: "items", every item
+    by its own weight, or "domains", every domain that a trust has items in by that of the domain,
+    shared out over those items; ``decimals``: averages are rounded half up to so many places before
+    they are ranked (6 stands for not at all). See `Framework.weights`.
+    """
+
+    how: Literal["arithmetic", "geometric", "median"] = "arithmetic"
+    weigh: Literal["items", "domains"] = "items"
+    decimals: Literal[2, 6] = 2
+
+
+@dataclass(frozen=True, config=STRICT)
+class Freshness:
+    """Figures whose period ended more than so many months before the end of the quarter leave the average.
+
+    ``surveys_only``: only those of metrics that are marked as surveys.
+    """
+
+    months: Annotated[Whole, Field(ge=0)]
+    surveys_only: Annotated[bool, Field(strict=True)] = True
+
+
+@dataclass(frozen=True, config=STRICT)
+class Spreading:
+    """How the trusts in the spread part of a pool are placed between its best and its worst score.
+
+    ``by``: "rank", by place, tied trusts sharing the best (the official rule); "percentile", by
+    place, tied trusts sharing the middle; "min-max", by distance from the best to the worst value;
+    "z-score", by distance from the mean. ``trim``: "min-max" only, per cent of the pool that is cut
+    off at each end, so that best and worst are percentiles; ``sd``: "z-score" only, so many standard
+    deviations from the mean are the ends. The default, the square root of 3, keeps the spread that
+    places have, so that a metric weighs as much as before. Beyond the ends a score is clipped.
+    """
+
+    by: Literal["rank", "percentile", "min-max", "z-score"] = "rank"
+    trim: Annotated[Number, Field(ge=0, lt=50)] = 0
+    sd: Annotated[Number, Field(gt=0)] = 3**0.5
+
+    @model_validator(mode="after")
+    def _fits(self):
+        for key, by in (("trim", "min-max"), ("sd", "z-score")):
+            if getattr(self, key) != getattr(type(self), key) and self.by != by:
+                raise ValueError(f"key {key} belongs to by = {by!r}, and only to it")
+        return self
+
+
+@dataclass(frozen=True, config=STRICT)
 class Bracket:
     """One bracket of a lookup: exactly one bound, and the score it gives."""
 
@@ -100,13 +179,16 @@ class Bracket:
 
     @model_validator(mode="after")
     def _one_bound(self):
-        bounds = (self.at_least, self.above, self.at_most, self.below)
-        if sum(bound is not None for bound in bounds) != 1:
-            raise ValueError("a bracket takes exactly one of at_least, above, at_most, below")
-        return self
+        return _with_one_bound(self, "a bracket")
 
 
-@dataclass(frozen=True, config=_STRICT)
+def _with_one_bound(bounded, what: str):
+    if sum(getattr(bounded, key) is not None for key in ("at_least", "above", "at_most", "below")) != 1:
+        raise ValueError(f"{what} takes exactly one of at_least, above, at_most, below")
+    return bounded
+
+
+@dataclass(frozen=True, config=STRICT)
 class Lookup:
     """The first bracket that holds gives the score; none: ``otherwise``."""
 
@@ -119,9 +201,13 @@ class Lookup:
         return (*(bracket.score for bracket in self.brackets), self.otherwise)
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Metric:
-    """One scored metric and the rule that turns its value into a score."""
+    """One scored metric and the rule that turns its value into a score.
+
+    ``survey``: it comes from a survey; ``rescored``: its published score was made by another rule,
+    so it is always scored from the value.
+    """
 
     score: Text
     name: Text
@@ -139,9 +225,16 @@ class Metric:
     unit: Mapping[Text, Lookup] = field(default_factory=dict)
     group: Text | None = None
     averaged: Annotated[bool, Field(strict=True)] = True
+    spread: Spreading = field(default_factory=Spreading)
+    survey: Annotated[bool, Field(strict=True)] = False
+    rescored: Annotated[bool, Field(strict=True)] = False
 
     @model_validator(mode="after")
     def _complete(self):
+        if self.model == "published" and self.rescored:
+            raise ValueError("only its score is published, so it cannot be scored from a value")
+        if self.model in ("lookup", "published") and self.spread.by != "rank":
+            raise ValueError(f"key spread does not belong to model {self.model!r}, which spreads nothing")
         if self.model != "published" and (self.value is None or self.better is None):
             raise ValueError(f"model {self.model!r} needs the keys value and better")
         for key, model in (("standard", "standard"), ("floor", "floor"), ("otherwise", "lookup")):
@@ -162,9 +255,13 @@ class Metric:
         return self.standard if self.standard is not None else self.floor
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Combined:
-    """A score read from a table of two other scores (rows and columns: whole scores, best first)."""
+    """A score read from a table of two other scores (rows and columns: whole scores, best first).
+
+    ``rescored``: the published score was made by another table, so it is always read anew. So is one
+    with a part that is scored from the value.
+    """
 
     score: Text
     name: Text
@@ -173,9 +270,10 @@ class Combined:
     rows: Text
     columns: Text
     matrix: tuple[tuple[Number, ...], ...]
+    rescored: Annotated[bool, Field(strict=True)] = False
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Group:
     """Metrics that count together as one item, their mean."""
 
@@ -184,7 +282,7 @@ class Group:
     domain: Text
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Domain:
     """A domain, and the identifiers of its published score and segment."""
 
@@ -194,7 +292,7 @@ class Domain:
     segment: Text
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Rule:
     """One rule in words, with how sure we are of it."""
 
@@ -203,9 +301,26 @@ class Rule:
     evidence: str = ""
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
+class Claim:
+    """A published claim about how metrics go together, which a page tests. ``metrics``: their scores."""
+
+    who: Text
+    text: Text
+    metrics: Annotated[tuple[Text, ...], Field(min_length=2)]
+
+
+@dataclass(frozen=True, config=STRICT)
 class Framework:
-    """All rules of one year. `load` and `for_quarter` make one."""
+    """All rules of one year. `load` and `for_quarter` make one; `nofcore.scenarios` changes one.
+
+    ``weights``: weight of an item or of a whole domain, by any of its names (see `find`), 1 where
+    not named; ``ranking``: by segment, then by average, or by the average alone; ``freshness``: old
+    figures to leave out; ``periods``: templates of period texts (`nofcore.periods`); ``left_out``:
+    scores of the year that these rules leave out; ``published``: what stands of a trust without
+    metric rows, its published average and segment, or the average alone, its segment then being made
+    by these rules.
+    """
 
     year: Annotated[str, Field(pattern=r"^20\d\d/\d\d$")]
     title: Text
@@ -217,10 +332,18 @@ class Framework:
     domain: Annotated[tuple[Domain, ...], Field(min_length=1)]
     metric: Annotated[tuple[Metric, ...], Field(min_length=1)]
     override: Override | None = None
+    average: Average = field(default_factory=Average)
+    weights: Mapping[Text, Weight] = field(default_factory=dict)
+    ranking: Literal["segment", "average"] = "segment"
+    freshness: Freshness | None = None
+    periods: tuple[Text, ...] = ()
+    left_out: tuple[Text, ...] = ()
+    published: Literal["segments", "averages"] = "segments"
     group: tuple[Group, ...] = ()
     combined: tuple[Combined, ...] = ()
     rounded_first: Mapping[QuarterLabel, tuple[Text, ...]] = field(default_factory=dict)
     rule: tuple[Rule, ...] = ()
+    claim: tuple[Claim, ...] = ()
 
     @model_validator(mode="after")
     def _names_resolve(self):
@@ -239,6 +362,20 @@ class Framework:
                 _check_known(f"{metric.name!r}: trust_types", trust_type, set(self.trust_types))
         self._check_scores()
         self._check_combined()
+        self._check_average()
+        for claim in self.claim:
+            _check_unique(f"claim of {claim.who!r}: metric", list(claim.metrics))
+            for score in claim.metrics:
+                _check_known(
+                    f"claim of {claim.who!r}: metric", score, {m.score for m in self.metric} | {*self.left_out}
+                )
+        for template in self.periods:
+            periods.compile_template(template)
+        for condition in self.override.flag_if if self.override else ():
+            try:
+                self.value_of(condition.metric)
+            except ValueError as error:
+                raise ValueError(f"override: flag_if: {error}") from None
         return self
 
     def _check_scores(self):
@@ -248,7 +385,7 @@ class Framework:
         for metric in self.metric:
             for lookup in (*([metric.lookup] if metric.model == "lookup" else []), *metric.unit.values()):
                 self._check_on_scale(metric.name, lookup.scores)
-        if self.override and self.override.no_higher_than > self.segment_count:
+        if self.override and (self.override.no_higher_than or 0) > self.segment_count:
             raise ValueError(f"override: no_higher_than must be at most {self.segment_count}")
 
     def _check_combined(self):
@@ -265,6 +402,14 @@ class Framework:
                 raise ValueError(f"{combined.name!r}: matrix must be {size} by {size}")
             self._check_on_scale(combined.name, [score for row in combined.matrix for score in row])
 
+    def _check_average(self):
+        if self.average.how == "geometric" and self.scale.best <= 0:
+            raise ValueError("average: a geometric mean needs scores above 0")
+        by_item = self.item_weights
+        if not any(by_item[name] * self.domain_weights[domain] for name, domain in self.item_domains.items()):
+            message = "weights: at least one must be above 0" if self.item_domains else "no item is left to average"
+            raise ValueError(message)
+
     def _check_on_scale(self, name: str, scores: Iterable[float]):
         best, worst = self.scale.best, self.scale.worst
         for score in scores:
@@ -280,6 +425,78 @@ class Framework:
     def by_score(self) -> dict[str, Metric | Combined]:
         """Metric or combined score by the identifier of its score."""
         return {entry.score: entry for entry in (*self.metric, *self.combined)}
+
+    @cached_property
+    def item_domains(self) -> dict[str, str]:
+        """The domain of every item. An item is named by its score, or by the key of its group."""
+        single = [metric for metric in self.metric if metric.averaged and metric.group is None]
+        found = {entry.score: entry.domain for entry in (*single, *self.combined)}
+        used = {metric.group for metric in self.metric if metric.averaged}
+        return found | {group.key: group.domain for group in self.group if group.key in used}
+
+    def find(self, name: str) -> Metric | Combined | Group | Domain:
+        """What a name stands for: a metric or combined score by its score, value, short or full name, a group or a
+        domain by its key or name. ValueError naming the nearest, if none or more than one bears it."""
+        found = self._names.get(name, [])
+        if len(found) > 1:
+            raise ValueError(f"{name!r} stands for more than one thing; name it by its score or key")
+        if not found:
+            near = get_close_matches(name, self._names, 3)
+            keys = ", ".join(entry.key for entry in (*self.domain, *self.group))
+            hint = f"nearest: {', '.join(near)}" if near else f"name metrics as in the framework file, or one of {keys}"
+            raise ValueError(f"no metric, group or domain {name!r} in the rules of {self.year}; {hint}")
+        return found[0]
+
+    @cached_property
+    def _names(self) -> dict[str, list]:
+        names: dict[str, list] = {}
+        for entry in (*self.metric, *self.combined, *self.group, *self.domain):
+            keys = ("score", "value", "short", "name") if isinstance(entry, Metric | Combined) else ("key", "name")
+            for name in {getattr(entry, key, None) for key in keys} - {None}:
+                names.setdefault(name, []).append(entry)
+        return names
+
+    def value_of(self, name: str) -> Text:
+        """The identifier of the value of a metric, by any of its names. ValueError if it has none."""
+        metric = self.find(name)
+        if not getattr(metric, "value", None):
+            raise ValueError(f"{name!r} is not a metric with a value")
+        return metric.value
+
+    @cached_property
+    def item_weights(self) -> dict[str, float]:
+        """Weight of every item within its domain: as named in ``weights``, else 1."""
+        found = dict.fromkeys(self.item_domains, 1.0)
+        for name, weight in self._weights(Metric | Combined | Group).items():
+            if name not in found:
+                raise ValueError(f"weights: {name!r} is no item of the average: it is part of one, or not averaged")
+            found[name] = weight
+        return found
+
+    @cached_property
+    def domain_weights(self) -> dict[str, float]:
+        """Weight of every domain: as named in ``weights``, else 1."""
+        return {domain.key: 1.0 for domain in self.domain} | self._weights(Domain)
+
+    def _weights(self, kind) -> dict[str, float]:
+        """The named weights of one kind of thing, by score or key."""
+        found: dict[str, float] = {}
+        for name, weight in self.weights.items():
+            try:
+                entry = self.find(name)
+            except ValueError as error:
+                raise ValueError(f"weights: {error}") from None
+            if isinstance(entry, kind):
+                key = entry.score if isinstance(entry, Metric | Combined) else entry.key
+                if key in found:
+                    raise ValueError(f"weights: {name!r} is given twice, under two names")
+                found[key] = weight
+        return found
+
+    @property
+    def plain_average(self) -> bool:
+        """Whether the average is the official one: the mean of the items, each weighing the same, to 2 decimals."""
+        return all(weight == 1 for weight in self.weights.values()) and self.average == Average()
 
     @property
     def segment_count(self) -> int:
@@ -304,24 +521,28 @@ def load(path: Path | str) -> Framework:
 
     Raises InputError naming the file, the key and what was expected, for every key that is wrong.
     """
-    path = Path(path)
+    return parse(read_toml(Path(path), "framework"), str(path))
+
+
+def read_toml(path: Path, what: str) -> dict[str, Any]:
+    """The content of a TOML file. InputError if there is none; ``what``: kind of file."""
     try:
-        rules = tomllib.loads(path.read_text("utf-8-sig"))
+        return tomllib.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError:
-        raise InputError(Problem(str(path), None, None, "no such framework file")) from None
+        message = f"no such {what} file"
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(Problem(str(path), None, None, f"cannot be read as UTF-8 text ({error})")) from None
+        message = f"cannot be read as UTF-8 text ({error})"
     except (ValueError, RecursionError) as error:  # ValueError: bad TOML, or a number beyond all bounds
-        raise InputError(Problem(str(path), None, None, f"is not valid TOML: {error}")) from None
-    return parse(rules, str(path))
+        message = f"is not valid TOML: {error}"
+    raise InputError(Problem(str(path), None, None, message))
 
 
 def parse(rules: Mapping[str, Any], name: str) -> Framework:
     """A Framework from the content of a TOML file; ``name`` is the file named in errors."""
     try:
-        return _adapter().validate_python(_tuples(rules))
+        return _adapter().validate_python(as_tuples(rules))
     except ValidationError as error:
-        raise InputError(_problem(name, rules, entry) for entry in error.errors()) from None
+        raise InputError(problem(name, rules, entry) for entry in error.errors()) from None
 
 
 @lru_cache(maxsize=1)
@@ -329,17 +550,18 @@ def _adapter() -> TypeAdapter:
     return TypeAdapter(Framework)
 
 
-def _tuples(value: Any) -> Any:
+def as_tuples(value: Any) -> Any:
     """TOML arrays as tuples, so that what is loaded cannot be changed later."""
     if isinstance(value, Mapping):
-        return {key: _tuples(entry) for key, entry in value.items()}
-    return tuple(_tuples(entry) for entry in value) if isinstance(value, list) else value
+        return {key: as_tuples(entry) for key, entry in value.items()}
+    return tuple(as_tuples(entry) for entry in value) if isinstance(value, list) else value
 
 
 _PLAIN = {
     "unexpected_keyword_argument": "unknown key; remove it or correct its spelling",
     "missing": "is missing",
     "tuple_type": "must be a list",
+    "dict_type": "must be a table of names, each with its own; nothing is matched by its position",
     "float_type": "must be a number, without quotes",
     "finite_number": "must be a finite number",
     "int_type": "must be a whole number, without quotes",
@@ -351,7 +573,7 @@ _PLAIN = {
 """pydantic's error types in the words of a TOML file."""
 
 
-def _problem(name: str, rules: Mapping[str, Any], error: Mapping[str, Any]) -> Problem:
+def problem(name: str, rules: Mapping[str, Any], error: Mapping[str, Any]) -> Problem:
     key, value = "", rules
     for part in error["loc"]:
         if isinstance(part, int):
@@ -362,8 +584,14 @@ def _problem(name: str, rules: Mapping[str, Any], error: Mapping[str, Any]) -> P
         else:
             key += f".{part}" if key else str(part)
             value = value.get(part) if isinstance(value, Mapping) else None
-    message = _PLAIN.get(error["type"]) or re.sub(r"^Value error, ", "", error["msg"])
-    return Problem(name, None, None, f"key {key}: {message}" if key else message)
+    return Problem(name, None, None, f"key {key}: {said(error)}" if key else said(error))
+
+
+def said(error: Mapping[str, Any]) -> str:
+    """What an error of pydantic's says, in the words of a TOML file."""
+    if error["type"] == "greater_than_equal":
+        return f"must be {error['ctx']['ge']:g} or more"
+    return _PLAIN.get(error["type"]) or re.sub(r"^Value error, ", "", error["msg"])
 
 
 @lru_cache(maxsize=1)

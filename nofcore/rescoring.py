@@ -273,13 +273,18 @@ def prepare(figures: Release, framework: Framework, metrics: Iterable[str] | Non
 
     ``metrics``: metric_ids of the values that will be drawn; all that are scored from a value where
     None. Scores that are not drawn stay as published, unrounded where they can be recovered. Raises
-    InputError for a metric that the framework does not score from a value, and where part of a pool
-    is not at hand.
+    InputError for a metric that the framework does not score from a value, where part of a pool is not
+    at hand, and for rules that do not average, or spread a wanted metric, as the official ones do.
     """
+    league.require_plain_average(framework, f"{figures.quarter}: drawn values cannot be averaged")
     known = {metric.value: metric for metric in framework.metric if metric.value}
     wanted = list(known) if metrics is None else list(metrics)
     if strangers := [name for name in wanted if name not in known]:
         raise InputError(f"{', '.join(map(repr, strangers))}: the framework scores no metric from these values")
+    if others := [name for name in wanted if known[name].spread.by != "rank"]:
+        raise InputError(
+            f"{', '.join(others)}: drawn values are scored by rank, and these rules score by distance or ties"
+        )
     scoring.require_whole_pools(figures, framework, [known[name] for name in wanted])
     scores = league.scores_to_average(figures, framework, "scores")
     made = league.items(scores, framework).values

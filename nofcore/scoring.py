@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from nofcore import periods
 from nofcore.errors import InputError, Problem
-from nofcore.framework import Combined, Framework, Lookup, Metric
+from nofcore.framework import Bracket, Combined, Condition, Framework, Lookup, Metric, Spreading
 from nofcore.ranking import minimum_ranks
 from nofcore.release import Release
 
@@ -44,16 +45,17 @@ def spread(rank: np.ndarray, n: int, best: float, worst: float) -> np.ndarray:
     return best + (worst - best) * (np.asarray(rank) - 1) / (n - 1)
 
 
+def holds(values: np.ndarray, bounded: Bracket | Condition) -> np.ndarray:
+    """Whether each value is within the one bound of a bracket or condition; not where it is NaN."""
+    compare = {"at_least": np.greater_equal, "above": np.greater, "at_most": np.less_equal, "below": np.less}
+    name = next(name for name in compare if getattr(bounded, name) is not None)
+    return compare[name](values, getattr(bounded, name))
+
+
 def look_up(values: np.ndarray, lookup: Lookup) -> np.ndarray:
     """The score of the first bracket that holds for each value, else ``otherwise``."""
-    compare = {"at_least": np.greater_equal, "above": np.greater, "at_most": np.less_equal, "below": np.less}
-    holds = [
-        function(values, bound)
-        for bracket in lookup.brackets
-        for name, function in compare.items()
-        if (bound := getattr(bracket, name)) is not None
-    ]
-    return np.select(holds, [bracket.score for bracket in lookup.brackets], default=lookup.otherwise)
+    held = [holds(values, bracket) for bracket in lookup.brackets]
+    return np.select(held, [bracket.score for bracket in lookup.brackets], default=lookup.otherwise)
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,25 @@ def spread_of(metric: Metric, framework: Framework) -> Spread | None:
         "standard": Spread(best + 1, worst, best),
         "floor": Spread(best, worst - 1, worst),
     }.get(metric.model)
+
+
+def distance(values: np.ndarray, spreading: Spreading, better: str) -> np.ndarray:
+    """How far each value lies from the best end (0) to the worst end (1) of the spread part, clipped to 0 and 1.
+
+    "min-max": the ends are the best and the worst value, or percentiles ``trim`` and 100 - ``trim``
+    (linear interpolation). "z-score": the mean is in the middle, ``sd`` standard deviations (of the
+    values at hand, not of a sample) from it are the ends. Equal values share their place, and where
+    all are equal that is the best end, as with ranks.
+    """
+    worse = values if better == "low" else -values
+    if spreading.by == "z-score":
+        middle, half = worse.mean(), spreading.sd * worse.std()
+        low, high = middle - half, middle + half
+    else:
+        low, high = np.percentile(worse, [spreading.trim, 100 - spreading.trim])
+    if not high - low > EXACT * max(1, np.abs(worse).max()):
+        return np.zeros(len(values))
+    return np.clip((worse - low) / (high - low), 0, 1)
 
 
 def is_fixed(values: np.ndarray, metric: Metric) -> np.ndarray:
@@ -145,36 +166,37 @@ def recover(published: np.ndarray, seen: int, part: Spread, decimals: int = 2) -
 
 
 def published_scores(release: Release, framework: Framework) -> pd.DataFrame:
-    """Published metric scores with the unrounded scores recovered from them.
+    """Published metric scores with the unrounded scores recovered from them, but for those that the rules make anew.
 
     A row per trust and score: trust_code, metric_id (of the score), published_score, score
     (unrounded), recovered (False where the published value had to be kept).
     """
     release = within(release, framework)
-    rows = observed(release, framework.score_ids).rename(columns={"value": "published_score"})
-    rows = rows.drop(columns=["unit", "rank", "period"]).assign(
-        score=lambda rows: rows["published_score"], recovered=True
-    )
-    outside = _outside_pool(release, framework)
+    anew = scored_anew(framework)
+    rows = observed(release, set(framework.score_ids) - anew).rename(columns={"value": "published_score"})
+    in_pool = ~_in(rows, _outside_pool(release, framework))
+    ids, types = rows["metric_id"].to_numpy(dtype=object), rows["trust_type"].to_numpy(dtype=object)
+    published = rows["published_score"].to_numpy()
+    score, recovered = published.copy(), np.ones(len(rows), dtype=bool)
     for metric in framework.metric:
         part = spread_of(metric, framework)
-        if part is None:
+        if part is None or metric.score in anew:
             continue
-        mine = (rows["metric_id"] == metric.score).to_numpy() & ~_in(rows, outside)
-        for pool in _pools(mine, rows["trust_type"].to_numpy(), metric):
-            _recover_pool(rows, pool, part, framework.scale.decimals)
+        for pool in _pools((ids == metric.score) & in_pool, types, metric):
+            # Trusts at the fixed score are exact already.
+            spread_part = pool & (published != part.fixed) if part.fixed is not None else pool
+            if spread_part.any():
+                found = recover(published[spread_part], int(spread_part.sum()), part, framework.scale.decimals)
+                score[spread_part], recovered[spread_part] = found.scores, found.exact
+    rows = rows.assign(score=score, recovered=recovered)
     return rows[["trust_code", "metric_id", "published_score", "score", "recovered"]].reset_index(drop=True)
 
 
-def _recover_pool(rows: pd.DataFrame, pool: np.ndarray, part: Spread, decimals: int) -> None:
-    """Recover the scores of one pool in place. Trusts at the fixed score are exact already."""
-    scores = rows["published_score"].to_numpy()
-    in_part = pool & (scores != part.fixed if part.fixed is not None else True)
-    if not in_part.any():
-        return
-    found = recover(scores[in_part], int(in_part.sum()), part, decimals)
-    rows.loc[in_part, "score"] = found.scores
-    rows.loc[in_part, "recovered"] = found.exact
+def scored_anew(framework: Framework) -> frozenset[str]:
+    """Scores whose published figures were made by other rules: they are made from the values."""
+    metrics = {metric.score for metric in framework.metric if metric.rescored}
+    combined = {entry.score for entry in framework.combined if entry.rescored or {entry.rows, entry.columns} & metrics}
+    return frozenset(metrics | combined)
 
 
 def observed(release: Release, metric_ids: Iterable[str]) -> pd.DataFrame:
@@ -220,8 +242,7 @@ def scores_from_values(release: Release, framework: Framework, use_rank: bool = 
     """
     release = within(release, framework)
     require_whole_pools(release, framework)
-    frames = [_score_metric(release, framework, metric, use_rank) for metric in framework.metric if metric.value]
-    scores = pd.concat(frames, ignore_index=True)
+    scores = _score_metrics(release, framework, [metric for metric in framework.metric if metric.value], use_rank)
     scores = pd.concat(
         [scores, *(_combine(scores, combined, framework) for combined in framework.combined)],
         ignore_index=True,
@@ -230,6 +251,42 @@ def scores_from_values(release: Release, framework: Framework, use_rank: bool = 
     scores = scores.join(published.rename("published_score"), on=["trust_code", "metric_id"])
     columns = ["trust_code", "metric_id", "value", "score", "published_score", "tied"]
     return scores[columns].sort_values(["trust_code", "metric_id"], ignore_index=True)
+
+
+def scores_anew(release: Release, framework: Framework, published: pd.DataFrame) -> pd.DataFrame:
+    """Scores of `scored_anew` from the values: trust_code, metric_id, score (unrounded).
+
+    ``published``: scores of the other metrics, for combined scores that need one. Raises InputError
+    if part of a pool is missing, and where a metric has published scores and no values at all.
+    """
+    release = within(release, framework)
+    metrics = [metric for metric in framework.metric if metric.rescored]
+    if metrics:
+        require_whole_pools(release, framework, metrics)
+    columns = ["trust_code", "metric_id", "score"]
+    scores = _score_metrics(release, framework, metrics, use_rank=True)[columns]
+    scored = set(scores["metric_id"].unique())
+    for metric in metrics:
+        if metric.score not in scored and len(observed(release, [metric.score])):
+            message = f"{release.quarter}: no values of {metric.value} are at hand, so it cannot be scored again"
+            raise InputError(message)
+    anew = scored_anew(framework)
+    combined = [entry for entry in framework.combined if entry.score in anew]
+    parts = pd.concat([published[columns], scores], ignore_index=True) if combined else scores
+    frames = [_combine(parts, entry, framework)[columns] for entry in combined]
+    return pd.concat([scores, *frames], ignore_index=True) if frames else scores
+
+
+def period_ends(release: Release, framework: Framework) -> pd.DataFrame:
+    """When the period of each figure ended: trust_code, metric_id (of the score), period, ends (None where the text
+    is not understood). The period is that of the score, or of the value where no score is published."""
+    rows = release.observations[["trust_code", "metric_id", "period"]]
+    scores = rows[rows["metric_id"].isin(framework.score_ids)]
+    of_value = {metric.value: metric.score for metric in framework.metric if metric.value}
+    values = rows[rows["metric_id"].isin(of_value)].assign(metric_id=lambda rows: rows["metric_id"].map(of_value))
+    both = pd.concat([scores, values], ignore_index=True).drop_duplicates(["trust_code", "metric_id"])
+    ends = {text: periods.end(text, framework.periods) for text in both["period"].unique()}
+    return both.assign(ends=[ends[text] for text in both["period"]])
 
 
 def within(release: Release, framework: Framework) -> Release:
@@ -277,7 +334,7 @@ def _without_value(release: Release, framework: Framework) -> list[str]:
 
 def require_whole_pools(release: Release, framework: Framework, metrics: Iterable[Metric] | None = None) -> None:
     """Raise InputError unless every trust type of every pool has metric rows. ``metrics``: all where None."""
-    have = set(observed(release, [metric.value for metric in framework.metric if metric.value])["trust_type"])
+    have = set(observed(release, [metric.value for metric in framework.metric if metric.value])["trust_type"].unique())
     needed: dict[str, list[str]] = {}
     for metric in framework.metric if metrics is None else metrics:
         if metric.value and metric.pool == "all":
@@ -296,21 +353,37 @@ def require_whole_pools(release: Release, framework: Framework, metrics: Iterabl
         raise InputError(f"{release.quarter}: {release.source} holds no metric values; nothing can be recomputed")
 
 
-def _score_metric(release: Release, framework: Framework, metric: Metric, use_rank: bool) -> pd.DataFrame:
-    rows = observed(release, [metric.value]).assign(metric_id=metric.score, score=np.nan, tied=False)
-    score, tied = rows["score"].to_numpy(copy=True), np.zeros(len(rows), dtype=bool)
-    values, units = rows["value"].to_numpy(), rows["unit"].to_numpy()
-    in_pool = ~np.isin(units, list(metric.unit))
+def _score_metrics(release: Release, framework: Framework, metrics: list[Metric], use_rank: bool) -> pd.DataFrame:
+    """Scores of some metrics from their values: trust_code, metric_id (of the score), value, score, tied."""
+    rows = observed(release, [metric.value for metric in metrics])
+    values, units = rows["value"].to_numpy(dtype=float), rows["unit"].to_numpy(dtype=object)
+    ranks = rows["rank"].to_numpy(dtype=float) if use_rank else np.full(len(rows), np.nan)
+    types = pd.factorize(rows["trust_type"])[0]
+    score, tied = np.full(len(rows), np.nan), np.zeros(len(rows), dtype=bool)
+    places = rows.groupby("metric_id", sort=False).indices
+    for metric in metrics:
+        mine = places.get(metric.value, np.empty(0, dtype=int))
+        found = _score_metric(values[mine], units[mine], ranks[mine], types[mine], framework, metric)
+        score[mine], tied[mine] = found
+    ids = rows["metric_id"].map({metric.value: metric.score for metric in metrics})
+    return rows[["trust_code", "value"]].assign(metric_id=ids, score=score, tied=tied)
+
+
+def _score_metric(values, units, ranks, types, framework: Framework, metric: Metric) -> tuple[np.ndarray, np.ndarray]:
+    score, tied = np.full(len(values), np.nan), np.zeros(len(values), dtype=bool)
+    in_pool = np.ones(len(values), dtype=bool)
     for unit, lookup in metric.unit.items():
-        score[units == unit] = look_up(values[units == unit], lookup)
+        outside = units == unit
+        score[outside] = look_up(values[outside], lookup)
+        in_pool &= ~outside
     if metric.model == "lookup":
         score[in_pool] = look_up(values[in_pool], metric.lookup)
-    else:
-        ranks = rows["rank"].to_numpy() if use_rank else np.full(len(rows), np.nan)
-        for pool in _pools(in_pool, rows["trust_type"].to_numpy(), metric):
-            types = pd.factorize(rows["trust_type"].to_numpy()[pool])[0]
-            score[pool], tied[pool] = score_pool(values[pool], ranks[pool], types, metric, spread_of(metric, framework))
-    return rows.assign(score=score, tied=tied)[["trust_code", "metric_id", "value", "score", "tied"]]
+        return score, tied
+    for pool in _pools(in_pool, types, metric):
+        score[pool], tied[pool] = score_pool(
+            values[pool], ranks[pool], types[pool], metric, spread_of(metric, framework)
+        )
+    return score, tied
 
 
 def score_pool(values, ranks, types, metric: Metric, part: Spread) -> tuple[np.ndarray, np.ndarray]:
@@ -318,9 +391,16 @@ def score_pool(values, ranks, types, metric: Metric, part: Spread) -> tuple[np.n
     fixed = is_fixed(values, metric)
     score = np.full(len(values), part.fixed if part.fixed is not None else np.nan)
     tied = np.zeros(len(values), dtype=bool)
-    if not fixed.all():
-        rank, tied[~fixed] = rank_in_pool(values[~fixed], ranks[~fixed], types[~fixed], metric.better)
-        score[~fixed] = spread(rank, len(rank), part.best, part.worst)
+    rest = ~fixed
+    if not rest.any():
+        return score, tied
+    if metric.spread.by in ("rank", "percentile"):
+        place, tied[rest] = rank_in_pool(values[rest], ranks[rest], types[rest], metric.better)
+        if metric.spread.by == "percentile":
+            place = place + (np.bincount(place)[place] - 1) / 2
+        score[rest] = spread(place, len(place), part.best, part.worst)
+    else:
+        score[rest] = part.best + (part.worst - part.best) * distance(values[rest], metric.spread, metric.better)
     return score, tied
 
 

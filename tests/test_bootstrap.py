@@ -1,7 +1,9 @@
 """The bootstrap over items: against NHS England's likely ranges, and against plain loops."""
 
-from concurrent.futures import ThreadPoolExecutor
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -57,10 +59,13 @@ def same(one: bootstrap.Counts, two: bootstrap.Counts) -> bool:
     )
 
 
-@pytest.mark.parametrize("workers", [1, 3])
-def test_results_do_not_depend_on_workers(fourth, workers):
+processes = partial(ProcessPoolExecutor, mp_context=multiprocessing.get_context("spawn"))
+
+
+@pytest.mark.parametrize(("pool", "workers"), [(ThreadPoolExecutor, 1), (ThreadPoolExecutor, 3), (processes, 2)])
+def test_results_do_not_depend_on_workers(fourth, pool, workers):
     alone = bootstrap.rank_uncertainty(fourth, 4_500, seed=7, pairs=True).counts
-    with ThreadPoolExecutor(workers) as executor:
+    with pool(workers) as executor:
         together = bootstrap.rank_uncertainty(fourth, 4_500, seed=7, pairs=True, executor=executor).counts
     assert alone.draws == together.draws == 4_500
     assert same(alone, together)
@@ -236,8 +241,11 @@ def test_bad_level(fourth, level):
 
 
 def test_nothing_to_draw_from():
-    with pytest.raises(InputError, match="no metric scores are at hand"):
+    with pytest.raises(InputError, match="Q1 2026/27: the kit has no rules for that year"):
         bootstrap.rank_uncertainty(rebuilt_of("Q1 2026/27"), 10, 1)
+    fourth = rebuilt_of("Q4 2025/26")
+    with pytest.raises(InputError, match="no metric scores are at hand"):
+        bootstrap.rank_uncertainty(replace(fourth, items=None), 10, 1)
 
 
 def test_fixed_thresholds_cannot_be_recomputed(fourth):

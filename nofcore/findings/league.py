@@ -102,7 +102,7 @@ def how_not_to_read(league: LeagueTable, trust_type: str) -> Bullets:
         ),
         ("Do not compare ranks between trust types.", "Each type has its own league table."),
     ]
-    if rule := league.framework and league.framework.override:
+    if (rule := league.framework and league.framework.override) and rule.no_higher_than:
         text = (
             f"A trust with the deficit flag (it reports a deficit or receives deficit support) can be no higher than "
             f"segment {rule.no_higher_than}, however well it scores."
