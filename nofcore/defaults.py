@@ -1,5 +1,7 @@
 """Choices that hold where the user names none."""
 
 DRAWS = 10_000
+CORRELATION_DRAWS = 2_000
+"""For correlations, where each draw ranks the trusts anew for every pair of metrics."""
 SEED = 20250909
 """The day of the first league tables."""

@@ -139,6 +139,14 @@ def read_file(path: Path) -> OfficialFile:
     return OfficialFile(path, hashlib.sha256(content).hexdigest(), kind, frame, suppressed)
 
 
+def read_cells(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
+    """Header, rows and their line numbers of any CSV file: UTF-8, as many cells a row as in the header.
+
+    Raises InputError with every problem.
+    """
+    return _lines(_text(_bytes(path), path), path)
+
+
 def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -287,21 +295,22 @@ def _where(frame: pd.DataFrame, column: str, wrong: Callable[[str], bool]) -> li
 
 def _numbers(frame: pd.DataFrame, name: str, column: str, problems: list[Problem]) -> int:
     """Turn a text column into numbers in place; returns how many cells hold a mark of suppression."""
-    bad = _where(frame, name, lambda text: not _is_mark(text) and _number(text) is None)
+    bad = _where(frame, name, lambda text: not is_mark(text) and number_in(text) is None)
     for row, text in bad:
         known = "'*', '-', 'n/a', '<5' or a blank"
         message = f"{text!r} is not a number; correct it, or mark a missing figure with {known}"
         problems.append(Problem(frame["file"].iat[0], row, column, message))
-    marks = int(frame[name].map(_is_mark).sum() - (frame[name] == "").sum())
-    frame[name] = frame[name].map({text: _number(text) for text in frame[name].unique()}).astype(float)
+    marks = int(frame[name].map(is_mark).sum() - (frame[name] == "").sum())
+    frame[name] = frame[name].map({text: number_in(text) for text in frame[name].unique()}).astype(float)
     return marks
 
 
-def _is_mark(text: str) -> bool:
+def is_mark(text: str) -> bool:
+    """Whether a cell is blank or holds a mark of suppression."""
     return text.casefold() in SUPPRESSED
 
 
-def _number(text: str) -> float | None:
+def number_in(text: str) -> float | None:
     """The finite number that a cell holds; None where it holds none."""
     number = float(text) if _NUMBER.fullmatch(text) else math.inf
     return number if math.isfinite(number) else None
@@ -330,7 +339,7 @@ def _split_range(frame: pd.DataFrame, name: str, column: str, problems: list[Pro
     """ "1.72 to 2.73" into two number columns, such as score_low and score_high."""
     texts = frame.pop(f"{name}_range")
     frame[f"{name}_low"] = texts
-    for row, text in _where(frame, f"{name}_low", lambda text: not _is_mark(text) and not _is_range(text)):
+    for row, text in _where(frame, f"{name}_low", lambda text: not is_mark(text) and not _is_range(text)):
         message = f"{text!r} is not a range; write it like '6 to 49', the lower limit first"
         problems.append(Problem(frame["file"].iat[0], row, column, message))
     for end, group in (("low", 1), ("high", 2)):
@@ -340,7 +349,7 @@ def _split_range(frame: pd.DataFrame, name: str, column: str, problems: list[Pro
 
 def _is_range(text: str) -> bool:
     found = _RANGE.fullmatch(text)
-    low, high = (_number(found[1]), _number(found[2])) if found else (None, None)
+    low, high = (number_in(found[1]), number_in(found[2])) if found else (None, None)
     return low is not None and high is not None and low <= high
 
 

@@ -49,3 +49,13 @@ class Table:
         return re.sub(
             r"<table([^>]*)>", lambda found: f"<table{found[1]}{sortable}>{caption}", text, count=1
         )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Several tables, shown one below the other."""
+
+    tables: tuple[Table, ...]
+
+    def _repr_html_(self) -> str:
+        return "".join(table._repr_html_() for table in self.tables)
