@@ -1,0 +1,201 @@
+"""Which changes of average and rank are more than noise: the paired bootstrap over items.
+
+Resamples, with replacement, the items that a trust has in both quarters, each with its old and its new
+score (the method is ours; NHS England publishes no range for a change). The range says
+whether a change would have come out on the same side of nothing with other metrics of the same kind.
+It is not a margin of error of the measurements.
+
+A trust has few items, and many of them have no new figure in a quarter, so ranges of 95 % exclude 0 by chance more
+often than in 5 % of cases. How often is measured (`PairedCounts.by_chance`) instead of taken as 5 %.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from dataclasses import dataclass, fields
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from nofcore import bootstrap, league
+from nofcore.bootstrap import LEVEL, Rules, quantile, quantile_error
+from nofcore.defaults import DRAWS, SEED
+from nofcore.errors import InputError
+from nofcore.league import LeagueTable
+from nofcore.movement import Movement, paired_items
+from nofcore.randomness import Block, tally
+from nofcore.scoring import to_hundredths
+
+FLIPS = 50
+"""One exchange of old and new for each so many draws: see `PairedCounts.by_chance`."""
+CANNOT_TELL = "cannot tell"
+
+
+# --- the paired bootstrap on arrays ---------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Field:
+    """Who is ranked in one quarter, for the bootstrap.
+
+    ``held``: (trusts,) published averages in hundredths; ``at``: (drawn trusts,) places of the trusts
+    that are drawn; ``rules``: of the quarter.
+    """
+
+    held: np.ndarray
+    at: np.ndarray
+    rules: Rules
+
+    def ranks(self, drawn: np.ndarray) -> np.ndarray:
+        """(draws, drawn trusts) ranks, from averages of the same shape in hundredths."""
+        everyone = np.repeat(self.held[None], len(drawn), axis=0)
+        everyone[:, self.at] = drawn
+        return self.rules.rank(everyone).rank[:, self.at].astype(np.int64)
+
+
+@dataclass(frozen=True)
+class PairedCounts:
+    """How often each trust had each result. ``change``: (trusts, 2 * span + 1) by hundredths from -span; ``gained``:
+    (trusts, ...) by places from -``most``; ``told_by_chance``: (trusts,) exchanges of old and new that were told
+    from noise, of ``flips``."""
+
+    draws: int
+    change: np.ndarray
+    gained: np.ndarray
+    flips: int
+    told_by_chance: np.ndarray
+
+    def __add__(self, other: PairedCounts) -> PairedCounts:
+        return PairedCounts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    @property
+    def by_chance(self) -> np.ndarray:
+        """(trusts,) how often a change would be told from noise by chance: share of random exchanges of old and new
+        scores, item by item, after which the range excludes 0."""
+        return self.told_by_chance / self.flips
+
+
+def count_pairs(pairs: list[np.ndarray], sides: tuple[Field, Field], block: Block, span: int) -> PairedCounts:
+    """One block of the paired bootstrap. ``pairs``: for each drawn trust its (2, items) old and new scores."""
+    random = block.generator()
+    drawn = np.empty((2, block.size, len(pairs)), dtype=np.int64)
+    flips = max(block.size // FLIPS, 1)
+    chance = np.zeros(len(pairs), dtype=np.int64)
+    for place, pair in enumerate(pairs):
+        items = pair.shape[1]
+        picks = random.integers(0, items, (block.size, items))
+        times = (picks[:, :, None] == np.arange(items)).sum(axis=1)
+        drawn[:, :, place] = to_hundredths(pair @ times.T / items)
+        chance[place] = _told_after_flips(pair, times, random.random((flips, items)) < 0.5)
+    change = drawn[1] - drawn[0]
+    gained = sides[0].ranks(drawn[0]) - sides[1].ranks(drawn[1])
+    most = max(len(field.held) for field in sides)
+    return PairedCounts(block.size, _histogram(change, span), _histogram(gained, most), flips, chance)
+
+
+def _told_after_flips(pair: np.ndarray, times: np.ndarray, flip: np.ndarray) -> int:
+    """Of random exchanges of old and new scores, (flips, items), how many are told from noise in these draws."""
+    old = to_hundredths(np.where(flip, pair[1], pair[0]) @ times.T / len(pair[0]))
+    new = to_hundredths(np.where(flip, pair[0], pair[1]) @ times.T / len(pair[0]))
+    tail = (1 - LEVEL) / 2
+    return int((((new <= old).mean(axis=1) < tail) | ((new >= old).mean(axis=1) <= tail)).sum())
+
+
+def _histogram(values: np.ndarray, most: int) -> np.ndarray:
+    """(trusts, 2 * most + 1) counts of whole numbers from -most to most, from (draws, trusts)."""
+    bins, trusts = 2 * most + 1, values.shape[1]
+    flat = values + most + np.arange(trusts) * bins
+    return np.bincount(flat.ravel(), minlength=trusts * bins).reshape(trusts, bins)
+
+
+# --- on a movement --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ChangeRanges:
+    """Ranges of the change of average and of the places gained, over the choice of metrics.
+
+    ``trusts``: those drawn, with numbers of items: shared (of both quarters), changed (of these, with another
+    score), only_before and only_after; and shared_change (of the unrounded mean of the shared items, points).
+    """
+
+    trusts: pd.DataFrame
+    counts: PairedCounts
+    seed: int
+
+    def table(self, level: float = LEVEL) -> pd.DataFrame:
+        """The trusts with change_low, change_high (points), gained_low, gained_high (places), each with its Monte
+        Carlo error (``_error``, see `nofcore.bootstrap.quantile_error`); change_told, gained_told (the range excludes
+        0) and change_unsure, gained_unsure (another seed may decide otherwise); by_chance (see `PairedCounts`);
+        verdict: "better" or "worse" where the range excludes 0 on the side of the published change, else "cannot
+        tell"; rank_verdict: "rose", "fell" or "cannot tell" likewise."""
+        table = self.trusts.copy()
+        for name, counts, unit in (("change", self.counts.change, 100), ("gained", self.counts.gained, 1)):
+            middle = counts.shape[1] // 2
+            for end, share in (("low", (1 - level) / 2), ("high", (1 + level) / 2)):
+                table[f"{name}_{end}"] = (quantile(counts, np.full(len(counts), share)) - middle) / unit
+                table[f"{name}_{end}_error"] = quantile_error(counts, share) / unit
+            above, below = table[f"{name}_low"], -table[f"{name}_high"]
+            nearest = np.maximum(above, below)  # how far the end that is nearer to 0 lies beyond it
+            error = np.where(above >= below, table[f"{name}_low_error"], table[f"{name}_high_error"])
+            table[f"{name}_told"] = nearest > 0
+            table[f"{name}_unsure"] = np.where(nearest > 0, nearest - error <= 0, nearest + error > 0)
+        table["by_chance"] = self.counts.by_chance
+        table["verdict"] = _verdict(table, "change", "average_change", ("worse", "better"))
+        table["rank_verdict"] = _verdict(table, "gained", "gained", ("rose", "fell"))
+        return table
+
+
+def _verdict(table: pd.DataFrame, name: str, published: str, words: tuple[str, str]) -> np.ndarray:
+    """Which way a figure moved, where its range and the published change agree. ``words``: for above 0 and below."""
+    up = (table[f"{name}_low"] > 0) & (table[published] > 0)
+    down = (table[f"{name}_high"] < 0) & (table[published] < 0)
+    return np.select([up, down], list(words), default=CANNOT_TELL)
+
+
+def paired_bootstrap(
+    movement: Movement, draws: int = DRAWS, seed: int = SEED, executor: Executor | None = None
+) -> ChangeRanges:
+    """Resample the items that each trust has in both quarters, old and new scores together.
+
+    A draw averages as many items as are shared, rounds both averages half up to 2 decimals as the
+    published ones, and ranks both quarters by their own cut-offs (held as published) and overrides; trusts
+    without shared items are held at their published averages. Raises InputError where no trust has items in both
+    quarters, and for rules that do not average as the official ones do.
+    """
+    items = paired_items(movement)
+    shared = items.shared
+    drawn = items.before.index[shared.any(axis=1)] if len(items.before) else items.before.index
+    if not len(drawn):
+        raise InputError(
+            f"{movement.before.quarter} to {movement.after.quarter}: no {movement.trust_type.lower()} has items scored "
+            "by the "
+            "same rule in both quarters, so no range can be drawn"
+        )
+    for rebuilt in (movement.before, movement.after):
+        league.require_plain_average(rebuilt.framework, f"{rebuilt.quarter}: items cannot be drawn")
+    old, new, both = (frame.loc[drawn].to_numpy() for frame in (items.before, items.after, shared))
+    pairs = [np.stack([o[b], n[b]]) for o, n, b in zip(old, new, both, strict=True)]
+    sides = tuple(_field(rebuilt, movement.trust_type, drawn) for rebuilt in (movement.before, movement.after))
+    scale = movement.after.framework.scale
+    work = partial(_count_block, pairs=pairs, sides=sides, span=int((scale.worst - scale.best) * 100))
+    counts = tally(work, PairedCounts.__add__, draws, seed, executor)
+    trusts = movement.trusts.loc[drawn, ["trust_name", "average_change", "gained"]].assign(
+        shared=both.sum(axis=1),
+        changed=[int((np.abs(new - old) > 1e-9).sum()) for old, new in pairs],
+        only_before=(~np.isnan(old) & np.isnan(new)).sum(axis=1),
+        only_after=(np.isnan(old) & ~np.isnan(new)).sum(axis=1),
+        shared_change=[float((new - old).mean()) for old, new in pairs],
+    )
+    return ChangeRanges(trusts, counts, seed)
+
+
+def _count_block(block: Block, pairs, sides, span: int) -> PairedCounts:
+    return count_pairs(pairs, sides, block, span)
+
+
+def _field(rebuilt: LeagueTable, trust_type: str, drawn: pd.Index) -> Field:
+    ranked = rebuilt.of(trust_type).dropna(subset="rank")
+    rules = bootstrap.ranking_rules(rebuilt, ranked, "published")
+    return Field(ranked["hundredths"].to_numpy(dtype=np.int64), ranked.index.get_indexer(drawn), rules)

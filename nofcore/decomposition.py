@@ -1,0 +1,273 @@
+"""Why a rank changed: the places that a trust gained, split exactly into what changed between two quarters.
+
+A league table follows from the averages, the cut-offs, the override flags and the trusts that are in it. Between
+two quarters all of them change at once, and what each adds depends on the order in which they are
+changed. The Shapley value (Shapley 1953) takes the mean over all orders: no order is
+privileged, and the parts add up to the change to the last digit. They are whole numbers divided by
+n! and are kept as such. The split is our choice of method; NHS England publishes none.
+
+Six things ("players") go from the old quarter to the new one. For a given trust:
+
+* ``own``: its own scores on the items that it has in both quarters. A trust without items in one of the
+  quarters has only its published average: then its whole average.
+* ``others``: the same of every other trust of the type.
+* ``cut_offs``: the segment cut-offs of the type, held as they were in each quarter, not taken anew from
+  mixed tables. Under the rules of 2025/26 they are quartiles of the averages of all trusts, so this
+  part is the movement of all trusts of all types as far as it works through the cut-offs.
+* ``override``: the override flags of all trusts, its own among them, and the rules of override and ranking. A
+  flag that the figures do not show (they show it only where it moves a segment) is taken to be as in the
+  other quarter, and as down where neither shows it.
+* ``metrics``: for all trusts, which items are averaged: with the old set, items that only the old quarter has
+  keep their old scores; with the new set, items that only the new one has stand in their place. Items under
+  another rule are other items, so between two years of the framework this is the part of the changed rules.
+* ``field``: which trusts are in the table. Those that left stay as they were in the old quarter until this is
+  switched, those that joined enter as they are in the new one.
+
+Between two quarters of one framework nothing else enters a league rank: with all six switched the ranks are those of
+the new quarter, which `decompose` checks, as it checks the old ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
+from math import factorial
+
+import numpy as np
+import pandas as pd
+
+from nofcore import league
+from nofcore.errors import InputError
+from nofcore.framework import Override
+from nofcore.league import Items, LeagueTable
+from nofcore.movement import Movement, PairedItems, cuts_of, paired_items
+from nofcore.wording import counted
+
+PLAYERS = ("own", "others", "cut_offs", "override", "metrics", "field")
+OLD, NEW = 0, 1
+
+# --- on arrays ------------------------------------------------------------------------------------
+
+
+def shapley(values: np.ndarray) -> np.ndarray:
+    """Shapley values of games in whole numbers, as whole numbers over n!, (players, ...).
+
+    ``values``: what each coalition is worth: an axis of length 2 for each of n players, index 1 where
+    the player is in it, and a last axis of games.
+    """
+    n = values.ndim - 1
+    found = np.zeros((n, values.shape[-1]), dtype=np.int64)
+    for coalition in product((0, 1), repeat=n):
+        size = sum(coalition)
+        for player in range(n):
+            if not coalition[player]:
+                joined = tuple(1 if place == player else one for place, one in enumerate(coalition))
+                weight = factorial(size) * factorial(n - size - 1)
+                found[player] += weight * (values[joined].astype(np.int64) - values[coalition])
+    return found
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Everything that a league rank follows from, in the old and the new quarter (first axis).
+
+    ``hundredths``: (values, sets, trusts) averages, old or new scores by old or new set of items;
+    ``flags``, ``present``: (quarters, trusts); ``cuts``: (quarters, cut-offs); ``rules``: override
+    of each quarter; ``by``: what each ranks by. A trust that is in one quarter alone has the same
+    figures in all places.
+    """
+
+    hundredths: np.ndarray
+    flags: np.ndarray
+    present: np.ndarray
+    cuts: tuple[np.ndarray, np.ndarray]
+    rules: tuple[Override | None, Override | None]
+    by: tuple[str, str]
+
+    def ranks(self, own: int, others: int, cut_offs: int, override: int, metrics: int, field: int) -> np.ndarray:
+        """League rank of every trust that is in both quarters, with each player at its old (0) or new (1) state."""
+        there = self.present[field]
+        both = np.flatnonzero(self.present.all(axis=0))
+        table = self.hundredths[others, metrics][there]
+        places = np.cumsum(there)[both] - 1
+        if own != others:  # a table for each trust, in which it alone differs
+            table = np.repeat(table[None], len(both), axis=0)
+            table[np.arange(len(both)), places] = self.hundredths[own, metrics][both]
+        rule = self.rules[override]
+        ranking = league.rank_trusts(
+            table, self.cuts[cut_offs], self.flags[override][there], np.zeros(there.sum(), dtype=int),
+            rule.no_higher_than if rule else None, (rule.segments_down or 0) if rule else 0, self.by[override],
+        )  # fmt: skip
+        return ranking.rank[np.arange(len(both)), places] if own != others else ranking.rank[places]
+
+    def all_ranks(self) -> np.ndarray:
+        """(2, 2, 2, 2, 2, 2, trusts in both quarters) ranks by the state of each player."""
+        states = list(product((OLD, NEW), repeat=len(PLAYERS)))
+        found = np.array([self.ranks(*state) for state in states], dtype=np.int64)
+        return found.reshape((2,) * len(PLAYERS) + found.shape[1:])
+
+
+# --- on a movement --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Decomposition:
+    """The places that each trust gained, split.
+
+    ``trusts``: rows of `nofcore.movement.Movement.trusts`; ``numerators``: trusts by `PLAYERS`, places
+    gained as whole numbers over ``denominator``; ``by_items``: trusts whose own scores and set of
+    metrics are told apart; ``notes``: what a reader should know.
+    """
+
+    trusts: pd.DataFrame
+    numerators: pd.DataFrame
+    denominator: int
+    by_items: pd.Series
+    notes: tuple[str, ...]
+
+    def parts(self) -> pd.DataFrame:
+        """Places gained by each player, trusts by `PLAYERS`."""
+        return self.numerators / self.denominator
+
+    def exact(self, code: str) -> dict[str, Fraction]:
+        """The parts of one trust as fractions."""
+        return {name: Fraction(int(n), self.denominator) for name, n in self.numerators.loc[code].items()}
+
+    def adds_up(self) -> bool:
+        """Whether the parts of every trust add up to the places it gained, in whole numbers."""
+        return bool((self.numerators.sum(axis=1) == self.trusts["gained"] * self.denominator).all())
+
+    def table(self) -> pd.DataFrame:
+        """trust_name, rank_before, rank_after, gained and the parts, in places."""
+        return self.trusts[["trust_name", "rank_before", "rank_after", "gained"]].join(self.parts())
+
+
+def decompose(movement: Movement) -> Decomposition:
+    """Split the places that every trust of both quarters gained. See the module for what each part means.
+
+    Raises InputError where the kit does not know the rules of both quarters, where the rules changed and metric rows
+    are missing, and where averages, cut-offs and flags do not give the ranks.
+    """
+    reason = why_not(movement)
+    if reason:
+        raise InputError(reason)
+    items = paired_items(movement)
+    codes, sides, notes = _sides(movement, items)
+    ranks = sides.all_ranks()
+    trusts = movement.trusts.loc[codes]
+    for name, at in (("before", OLD), ("after", NEW)):
+        off = codes[ranks[(at,) * len(PLAYERS)] != trusts[f"rank_{name}"]]
+        if len(off):
+            quarter = getattr(movement, name).quarter
+            raise InputError(
+                f"{quarter}: the segments of {counted(len(off), 'trust')} "
+                f"({', '.join(off[:5])}{' ...' if len(off) > 5 else ''}) "
+                "do not follow from averages, cut-offs and flags, so changes of rank cannot be split"
+            )
+    gained = ranks[(OLD,) * len(PLAYERS)] - ranks
+    numerators = pd.DataFrame(shapley(gained).T, index=codes, columns=list(PLAYERS)).reindex(movement.trusts.index)
+    by_items = pd.Series(movement.trusts.index.isin(items.before.index), index=movement.trusts.index)
+    return Decomposition(movement.trusts, numerators, factorial(len(PLAYERS)), by_items, tuple(notes))
+
+
+def why_not(movement: Movement) -> str | None:
+    """Why changes between two quarters cannot be compared or split, in a sentence; None where they can."""
+    before, after = movement.before, movement.after
+    unknown = [rebuilt.quarter for rebuilt in (before, after) if rebuilt.framework is None]
+    if movement.rules_changed:
+        why = f"the rules changed between {before.quarter} and {after.quarter}, "
+        if unknown:
+            return f"{why}and the kit has no rules for {' and '.join(unknown)}"
+        if not movement.has_items():
+            return f"{why}and no metric rows of {movement.trust_type.lower()}s are at hand for both"
+    elif unknown:
+        return f"the kit has no rules for {' and '.join(unknown)}"
+    if before.framework != after.framework and not _plain(before, after):
+        return "the averages of the two quarters are made in different ways, and not by the official rules"
+    return None
+
+
+def _plain(*tables: LeagueTable) -> bool:
+    return all(rebuilt.framework.plain_average for rebuilt in tables)
+
+
+def _sides(movement: Movement, items: PairedItems) -> tuple[pd.Index, Sides, list[str]]:
+    """The league tables of both quarters taken apart, for trusts of either; and those of both, in the same order."""
+    before, after = (
+        rebuilt.of(movement.trust_type).dropna(subset="rank") for rebuilt in (movement.before, movement.after)
+    )
+    everyone = before.index.union(after.index)
+    present = np.stack([everyone.isin(before.index), everyone.isin(after.index)])
+    published = np.stack(
+        [rows["hundredths"].reindex(everyone).fillna(-1).to_numpy(dtype=np.int64) for rows in (before, after)]
+    )
+    published = np.where(present, published, published[::-1])
+    hundredths = np.repeat(published[:, None], 2, axis=1)
+    mixed = _mixed(movement, items)
+    places = everyone.get_indexer(items.before.index)
+    for values, sets in ((NEW, OLD), (OLD, NEW)):
+        hundredths[values, sets, places] = mixed[values]
+    # A trust without items in both quarters has one average a quarter: it goes with its scores.
+    flags, notes = _flags(movement, everyone, (before, after))
+    tables = (movement.before, movement.after)
+    sides = Sides(
+        hundredths,
+        flags,
+        present,
+        tuple(cuts_of(rebuilt, movement.trust_type) for rebuilt in tables),
+        tuple(rebuilt.framework.override for rebuilt in tables),
+        tuple(rebuilt.framework.ranking for rebuilt in tables),
+    )
+    return everyone[present.all(axis=0)], sides, notes
+
+
+def _mixed(movement: Movement, items: PairedItems) -> tuple[np.ndarray, np.ndarray]:
+    """Averages in hundredths of (old scores by the new set, new scores by the old set)."""
+    if not len(items.before):
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    shared = items.shared
+    found = []
+    for mine, other in ((items.after, items.before), (items.before, items.after)):
+        # The set of one quarter, with the other's scores where it has them.
+        found.append(_averages(other.where(shared, mine), movement))
+    return found[0], found[1]
+
+
+def _averages(values: pd.DataFrame, movement: Movement) -> np.ndarray:
+    framework = movement.after.framework
+    rule = framework.average
+    weights = None
+    if not framework.plain_average:
+        weights = league.weights_of(
+            Items(values, movement.after.items.domains | movement.before.items.domains), framework
+        )
+    return league.averages(values.to_numpy(), weights, rule.decimals, rule.how)
+
+
+def _flags(movement: Movement, everyone: pd.Index, sides) -> tuple[np.ndarray, list[str]]:
+    """(quarters, trusts) override flags; unknown ones as in the other quarter, else down."""
+    known = []
+    for name, rows in zip(("before", "after"), sides, strict=True):
+        flagged = movement.trusts[f"flagged_{name}"].reindex(everyone)
+        alone = rows.index.difference(movement.trusts.index)
+        flagged[alone] = rows.loc[alone, "flagged"].astype(float)
+        known.append(flagged)
+    notes = []
+    for quarter, mine, other in (
+        (movement.before.quarter, known[0], known[1]),
+        (movement.after.quarter, known[1], known[0]),
+    ):
+        unknown = mine[movement.trusts.index].isna()
+        if unknown.any():
+            carried = int(other[movement.trusts.index][unknown].notna().sum())
+            rest = int(unknown.sum()) - carried
+            taken = [f"{carried} are taken to be as in the other quarter"] * bool(carried)
+            taken += [f"{rest} to be down, as the other quarter does not show them either"] * bool(rest)
+            notes.append(
+                f"{quarter}: the override flags of {counted(int(unknown.sum()), 'trust')} are not known, as they make "
+                "no "
+                f"difference to the published segments; {', '.join(taken)}"
+            )
+    filled = [known[0].fillna(known[1]).fillna(0.0), known[1].fillna(known[0]).fillna(0.0)]
+    return np.stack([one.to_numpy() == 1 for one in filled]), notes

@@ -1,0 +1,455 @@
+"""Sentences on who moved between two quarters, made from the numbers."""
+
+from __future__ import annotations
+
+from nofcore.change_ranges import CANNOT_TELL
+from nofcore.decomposition import Decomposition
+from nofcore.movement_study import Study
+from nofcore.wording import Bullets, Text, counted, sentence
+
+SHOWN = 3
+"""Largest rises and falls that are told in words."""
+PARTS = {
+    "own": "its own scores",
+    "others": "other trusts' scores",
+    "cut_offs": "the cut-offs",
+    "override": "the override",
+    "metrics": "the set of metrics",
+    "field": "trusts that left or joined",
+}
+
+
+def headline(found: Study) -> str:
+    """The findings of a page in one paragraph."""
+    moved, (old, new) = found.movement.trusts, found.quarters
+    rose, fell = int((moved["gained"] > 0).sum()), int((moved["gained"] < 0).sum())
+    size = moved["gained"].abs()
+    said = [
+        f"Between {old} and {new}, {rose} of {len(moved)} {found.who} rose in the league table, {fell} fell and "
+        f"{len(moved) - rose - fell} kept their rank; {_half(size.median())}."
+    ]
+    if found.not_comparable:
+        said.append(f"The two tables cannot be compared as performance: {found.not_comparable}.")
+    elif found.movement.rules_changed:
+        said.append("The rules changed between these quarters, so part of each move is due to the rules.")
+    return " ".join([*said, *_noise_in_short(found), _agreement_in_short(found)])
+
+
+def _noise_in_short(found: Study) -> list[str]:
+    if isinstance(found.ranges, str):
+        if found.not_comparable:
+            return []
+        return [f"Which of these moves are more than noise cannot be said: {reason_for(found)}."]
+    rows = found.ranges.table()
+    told, chance = int(rows["change_told"].sum()), _about(rows["by_chance"].sum())
+    if not told:
+        return [
+            f"No change of average can be told from noise by its 95 % range, where chance alone would give {chance}."
+        ]
+    if not _beyond_chance(found):
+        return [
+            f"The 95 % ranges of {told} of {len(rows)} changes of average exclude no change, where chance alone would "
+            f"give {chance}: "
+            "one cannot tell of any trust that its average changed by more than noise."
+        ]
+    ranges = "is more than noise by its 95 % range" if told == 1 else "are more than noise by their 95 % ranges"
+    return [
+        f"{told} of {len(rows)} changes of average {ranges}, where chance alone would give {chance}; for the rest one "
+        "cannot tell."
+    ]
+
+
+def _beyond_chance(found: Study) -> bool:
+    """Whether more ranges exclude no change than chance gives, by two standard deviations of a count."""
+    rows = found.ranges.table()
+    chance = rows["by_chance"].sum()
+    return bool(rows["change_told"].sum() > chance + 2 * max(chance, 1) ** 0.5)
+
+
+def _about(number: float) -> str:
+    return f"about {number:.0f}" if number >= 0.5 else "fewer than one"
+
+
+def _half(median: float) -> str:
+    if median < 1:
+        return "at least half did not move"
+    return f"half moved {counted(int(median + 0.5), 'place')} or more"
+
+
+def reason_for(found: Study) -> str:
+    """Why no ranges can be drawn."""
+    if found.not_comparable:
+        return found.not_comparable
+    tables = (found.movement.before, found.movement.after)
+    missing = [rebuilt.quarter for rebuilt in tables if not rebuilt.of(found.trust_type)["recomputed"].any()]
+    if missing:
+        return f"no metric rows of {found.who} are at hand for {' and '.join(missing)}"
+    return str(found.ranges)
+
+
+def _agreement_in_short(found: Study) -> str:
+    rho = found.stability.observed.spearman[0]
+    said = f"The ranks of the two quarters have a Spearman correlation of {rho:.2f}"
+    if found.stability.noise is None:
+        return f"{said}."
+    row = found.stability.table().loc["spearman"]
+    return (
+        f"{said}; two tables of {found.stability.noise_quarter}, each with metrics drawn anew, would have "
+        f"{row['noise']:.2f} "
+        f"(95 % of them between {row['noise_low']:.2f} and {row['noise_high']:.2f})."
+    )
+
+
+def facts(found: Study) -> dict[str, str]:
+    """The figures behind the headline, for the index."""
+    moved = found.movement.trusts
+    given = {
+        "Trusts in both quarters": str(len(moved)),
+        "Middle change of rank": f"{moved['gained'].abs().median():.0f} places",
+        "Spearman correlation": f"{found.stability.observed.spearman[0]:.3f}",
+        "Changed segment": f"{int(moved['segment_changed'].sum())} of {len(moved)}",
+    }
+    if not isinstance(found.ranges, str):
+        rows = found.ranges.table()
+        given["Average told from noise"] = f"{int(rows['change_told'].sum())} of {len(rows)}"
+        given["Of these by chance"] = f"about {rows['by_chance'].sum():.0f}"
+    if isinstance(found.decomposition, Decomposition):
+        count = len(found.decomposition.numerators)
+        given["Rank changes split exactly"] = f"{count if found.decomposition.adds_up() else 0} of {count}"
+    return given
+
+
+def how_not_to_read(found: Study) -> Bullets:
+    """What a change of rank does not mean."""
+    points = [
+        (
+            "A fall in rank is not worse care.",
+            "Ranks and scores are places among trusts. A trust falls when others overtake it, when the financial "
+            "override begins to "
+            "act, or when the set of metrics changes. See the metrics themselves below.",
+        ),
+        (
+            "The largest movers are the luckiest and unluckiest as well.",
+            "Who comes first in a list of movers owes some of it to chance, and tends to move back.",
+        ),
+        (
+            "More than noise does not mean caused by anyone.",
+            "It means that the change points the same way on enough of a trust's metrics. The values are not adjusted "
+            "for "
+            "season: a winter quarter beside a summer one moves most trusts the same way.",
+        ),
+        (
+            "Cannot tell is not no change.",
+            "It means that these few metrics do not show one beyond doubt.",
+        ),
+    ]
+    if found.movement.rules_changed:
+        why = "The rules changed between these quarters, so a move may be due to the rules alone."
+        points.insert(0, ("Two years of rules are not one scale.", why))
+    return Bullets(tuple(points))
+
+
+# --- who moved ------------------------------------------------------------------------------------
+
+
+def about_movers(found: Study) -> Text:
+    """How far trusts moved, and who came or went."""
+    moved, (old, new) = found.movement.trusts, found.quarters
+    size = moved["gained"].abs()
+    said = [
+        f"Of {len(moved)} {found.who} ranked in both quarters, {_half(size.median())}; the mean move is "
+        f"{size.mean():.1f} "
+        f"places. Places gained are the rank in {old} less the rank in {new}."
+    ]
+    if found.not_comparable:
+        said.insert(0, _not_comparable(found))
+    elif found.movement.rules_changed:
+        said.insert(
+            0,
+            "The rules changed between these quarters. The parts of each move below show how far they account for it.",
+        )
+    if len(found.movement.others):
+        listed = "; ".join(
+            f"{row['trust_name']} ({code}), {row['what']}" for code, row in found.movement.others.iterrows()
+        )
+        said.append(
+            f"Not in both tables: {listed}. The figures do not say why, such as a merger, nor with whom. Ranks of the "
+            "others are those "
+            "in the whole table of each quarter, so some places are gained or lost by that alone."
+        )
+    return Text(tuple(said))
+
+
+def _not_comparable(found: Study) -> str:
+    return (
+        f"Not comparable: {found.not_comparable}. A change of average, segment or rank mixes the change of rules with "
+        "that of "
+        "performance, and the two cannot be split. What follows describes the two tables; it does not say who got "
+        "better."
+    )
+
+
+def movers(found: Study, trust: str | None = None) -> Bullets:
+    """The largest rises and falls in sentences, and the trust asked for before them."""
+    order = found.movement.trusts["gained"].sort_values(kind="stable")
+    codes = [*order.index[::-1][:SHOWN], *order.index[:SHOWN]]
+    codes = [code for code in codes if order[code]]
+    if trust in order.index:
+        codes = [trust, *(code for code in codes if code != trust)]
+    return Bullets(tuple(about_trust(found, code) for code in dict.fromkeys(codes)))
+
+
+def about_trust(found: Study, code: str) -> tuple[str, str]:
+    """One trust's move: where it went, whether the ranges can tell, and what it is made of."""
+    row = found.movement.trusts.loc[code]
+    gained = int(row["gained"])
+    way = f"{'up' if gained > 0 else 'down'} {counted(abs(gained), 'place')}" if gained else "unchanged"
+    opening = f"{row['trust_name']} ({code}): rank {row['rank_before']:.0f} to {row['rank_after']:.0f}, {way}."
+    return opening, " ".join([*_range_of(found, code), *_split_of(found, code)])
+
+
+def _range_of(found: Study, code: str) -> list[str]:
+    row = found.movement.trusts.loc[code]
+    averages = f"Its average went from {row['average_before']:.2f} to {row['average_after']:.2f}"
+    if isinstance(found.ranges, str) or code not in found.ranges.trusts.index:
+        why = "the rules changed" if found.movement.rules_changed else "no metric rows are at hand for both quarters"
+        return [f"{averages}; as {why}, one cannot tell whether that is more than noise."]
+    drawn = found.ranges.table().loc[code]
+    said = (
+        f"{averages} (range of the change on the {drawn['shared']} metrics of both quarters "
+        f"{signed(drawn['change_low'])} to "
+        f"{signed(drawn['change_high'])})"
+    )
+    if drawn["verdict"] == CANNOT_TELL:
+        other = " On these metrics it did change, but the set of metrics changed too." * bool(drawn["change_told"])
+        return [f"{said}: one cannot tell whether it got better or worse.{other}"]
+    many = "" if _beyond_chance(found) else " No more trusts have such a range than chance alone gives."
+    close = " Another seed may put the end of the range at no change." * bool(drawn["change_unsure"])
+    return [
+        f"{said}: {drawn['verdict']} by its range, which chance alone would give "
+        f"{_chance(drawn['by_chance'])}.{close}{many} With other "
+        f"metrics of the same kind it could have gained {signed(drawn['gained_low'], 0)} to "
+        f"{signed(drawn['gained_high'], 0)} places."
+    ]
+
+
+def _chance(share: float) -> str:
+    """How often a trust's range excludes no change by chance, in words that its few hundred exchanges bear out."""
+    return f"in about {share:.0%} of cases".replace("%", " %") if share >= 0.01 else "in less than 1 % of cases"
+
+
+def _split_of(found: Study, code: str) -> list[str]:
+    if isinstance(found.decomposition, str):
+        return []
+    parts = found.decomposition.parts().loc[code]
+    shown = parts[parts.abs() >= 0.05].sort_values(key=abs, ascending=False)
+    if shown.empty:
+        return []
+    names = PARTS if found.decomposition.by_items[code] else PARTS | {"own": "its own average"}
+    listed = ", ".join(f"{names[name]} {signed(part, 1)}" for name, part in shown.items())
+    return [f"Places gained by part: {listed}."]
+
+
+def signed(number: float, decimals: int = 2) -> str:
+    """A number with its sign; no sign where it rounds to 0."""
+    text = f"{number:+.{decimals}f}"
+    return text[1:] if float(text) == 0 else text.replace("-", "−")
+
+
+# --- more than noise ------------------------------------------------------------------------------
+
+
+def about_ranges(found: Study) -> Text:
+    """How the ranges come about, how many exclude no change, and how many would by chance."""
+    if isinstance(found.ranges, str):
+        said = (f"No range can be drawn, as {reason_for(found)}. {_needs(found)}",)
+        return Text((*said, *([] if found.not_comparable else _outside(found))))
+    rows = found.ranges.table()
+    told, n = int(rows["change_told"].sum()), len(rows)
+    better, worse = (int((rows["verdict"] == verdict).sum()) for verdict in ("better", "worse"))
+    chance = rows["by_chance"].sum()
+    said = [
+        f"Each of {found.draws:,} draws picks, for every trust, as many of the metrics that it has in both quarters as "
+        "there are, "
+        "with replacement, and takes the old and the new score of each. A range runs from the 2.5th to the 97.5th "
+        "percentile. It "
+        "is a range over the choice of metrics, not a margin of error of the measurements, and the method is ours.",
+        f"{told} of {n} ranges exclude no change: {better} for the better, {worse} for the worse"
+        f"{_opposite(told - better - worse)}. By chance alone {_about(chance)} would, if every metric's change had "
+        "been as likely "
+        f"for the better as for the worse (a nominal 5 % would be {0.05 * n:.1f}). A trust has "
+        f"{rows['shared'].median():.0f} such metrics "
+        f"in the middle case, {rows['changed'].median():.0f} of them with a changed score. {_so(found, told)}",
+    ]
+    if found.movement.rules_changed:
+        said.append("Only metrics that both years score by the same rule are in these ranges.")
+    unsure = int(rows["change_unsure"].sum())
+    if unsure:
+        marked = "it is" if unsure == 1 else "they are"
+        said.append(f"For {counted(unsure, 'trust')} another seed might decide otherwise; {marked} marked ~.")
+    said.append(" ".join([_of_ranks(found), *_outside(found)]))
+    return Text(tuple(said))
+
+
+def _needs(found: Study) -> str:
+    said = "A change of average or rank is then a fact about the table; one cannot tell whether it is more than noise."
+    if found.not_comparable:
+        return said
+    return f"{said} NHS England's files with the metric rows of {found.who} can be given with --data."
+
+
+def _opposite(count: int) -> str:
+    """Trusts whose published change goes the other way, as their set of metrics changed."""
+    if not count:
+        return ""
+    verb = "is" if count == 1 else "are"
+    return (
+        f"; {count} {verb} counted as cannot tell, as the published average, of another set of metrics, does not go the "
+        "same way"
+    )
+
+
+def _so(found: Study, told: int) -> str:
+    if _beyond_chance(found):
+        return "So some of these trusts changed; which of them is not certain."
+    if not told:
+        return "So no trust can be said to have changed."
+    return "So there are no more than chance may give, and none of them should be singled out."
+
+
+def _of_ranks(found: Study) -> str:
+    """How many changes of rank the same draws can tell."""
+    rows = found.ranges.table()
+    told = int(rows["gained_told"].sum())
+    return (
+        f"By the same draws {told or 'none'} of {len(rows)} changes of rank {'excludes' if told == 1 else 'exclude'} "
+        "no change. A rank depends "
+        "on other trusts and on the override too; how many would exclude no change by chance is not known."
+    )
+
+
+def _outside(found: Study) -> list[str]:
+    """How many ranks lie outside the range of the earlier quarter, where that was drawn."""
+    rows = found.rank_ranges[found.rank_ranges["rank_low_before"].notna()]
+    if rows.empty:
+        return []
+    old, new = found.quarters
+    return [
+        f"{int(rows['outside'].sum())} of {len(rows)} {found.who} have a rank in {new} outside the 95 % range of their "
+        f"rank in {old}. Of a "
+        f"table of {old} with metrics drawn anew, {_about(rows['by_chance'].sum())} would."
+    ]
+
+
+# --- why ------------------------------------------------------------------------------------------
+
+
+def about_decomposition(found: Study) -> Text:
+    """What the parts of a change of rank mean, and which are large."""
+    if isinstance(found.decomposition, str):
+        return Text((f"The change of rank cannot be split: {found.decomposition}.",))
+    split = found.decomposition
+    size = split.parts().abs().mean()
+    by_items = bool(split.by_items.any())
+    said = [
+        "A rank changes because the trust's own scores change, because other trusts' do, because the cut-offs between "
+        "segments move, "
+        "because override flags change, because other metrics are averaged, and because trusts leave or join. Each "
+        "part is "
+        "the mean over all orders in which these could have changed (Shapley value), so that none comes first and the "
+        "parts "
+        f"add up to the change exactly, for all {len(split.numerators)} trusts. The split is ours, not NHS England's.",
+        f"On average a trust's own {'scores' if by_items else 'average'} moved it {size['own']:.1f} places one way or "
+        "the other, other trusts "
+        f"{size['others']:.1f}, override flags {size['override']:.1f}, cut-offs {size['cut_offs']:.1f}"
+        + f", the set of metrics {size['metrics']:.1f}" * by_items
+        + f", trusts that left or joined {size['field']:.1f}" * bool(len(found.movement.others))
+        + f".{_not_its_own(found, split)}"
+        + " The cut-offs are quartiles of the averages of all trusts of all types, held here as they were in each quarter."
+        * _quartiles(found),
+    ]
+    if not by_items:
+        said.append(
+            "Without metric rows for both quarters a trust's own scores and its set of metrics cannot be told apart: "
+            "both are in "
+            "its own average."
+        )
+    elif found.movement.rules_changed:
+        said.append(
+            "The set of metrics here holds what the new rules changed: metrics that are new, gone, or scored by "
+            "another rule. With the cut-offs it is the part of the rules. Own scores are of the metrics that both "
+            "years score by the same "
+            "rule; for the others, rules and performance cannot be split."
+        )
+    return Text((*said, *map(sentence, split.notes)))
+
+
+def _not_its_own(found: Study, split: Decomposition) -> str:
+    """Trusts that moved mainly for another reason than their own scores, and the largest of these moves."""
+    parts, gained = split.parts(), found.movement.trusts["gained"]
+    main = parts.abs().idxmax(axis=1)
+    rows = gained[(main != "own") & (gained != 0)]
+    if rows.empty:
+        return ""
+    moved = int((gained != 0).sum())
+    code = rows.abs().sort_values(ascending=False, kind="stable").index[0]
+    way = "rose" if gained[code] > 0 else "fell"
+    own = "scores are" if split.by_items.any() else "average is"
+    return (
+        f" For {len(rows)} of the {moved} that moved, their own {own} not the largest part; the furthest of these, "
+        f"{found.movement.trusts.at[code, 'trust_name']}, {way} {counted(abs(int(gained[code])), 'place')}, with "
+        f"{signed(parts.at[code, main[code]], 1)} by {PARTS[main[code]]}."
+    )
+
+
+def _quartiles(found: Study) -> bool:
+    framework = found.movement.after.framework
+    return bool(framework and framework.segments.rule == "percentiles" and framework.segments.pool == "all")
+
+
+def limitations(found: Study) -> Text:
+    """What the page cannot say."""
+    said = []
+    if not isinstance(found.ranges, str):
+        said = [
+            "A trust's items stand for other metrics only as far as they are a fair sample of them; items of one "
+            "domain tend to move "
+            "together, which makes ranges too narrow and lets more exclude no change by chance than is said here. With "
+            "few items ranges "
+            "are lumpy.",
+        ]
+        several = int((found.ranges.trusts[["only_before", "only_after"]].sum(axis=1) > 0).sum())
+        if several:
+            said.append(
+                f"{counted(several, 'trust')} {'has' if several == 1 else 'have'} metrics in one quarter that are "
+                "missing in the other. "
+                "Published changes are of all metrics, ranges of those of both quarters."
+            )
+    if found.stability.noise is not None:
+        said.append(
+            "Draws scatter about published averages, which hold noise already, so noise alone is shown with somewhat "
+            "too much "
+            "agreement between draws and too little drift."
+        )
+    said.append("Cut-offs and the rounding rule were read off published figures; see the pages on the league tables.")
+    said += [
+        f"Left out of the chart of ranks and of the trusts that stay in a segment: {one}" for one in found.left_out
+    ]
+    return Text((*map(sentence, said), *map(sentence, _notes(found))))
+
+
+def _notes(found: Study) -> list[str]:
+    """Notes on the two tables that concern this page: on its type of trust, or on all."""
+    tables = (found.movement.before, found.movement.after)
+    elsewhere = [
+        f"{t.quarter}, {other}:"
+        for t in tables
+        for other in t.trusts["trust_type"].unique()
+        if other != found.trust_type
+    ]
+    return [
+        note
+        for rebuilt in tables
+        for note in rebuilt.notes
+        if not note.startswith(tuple(elsewhere)) and "domain segments" not in note
+    ]

@@ -1,0 +1,188 @@
+"""Sentences on how steady a league table is, who stays in the worst segment, and what the metrics themselves did."""
+
+from __future__ import annotations
+
+from nofcore.metric_changes import BETTER, WORSE
+from nofcore.movement_study import Study
+from nofcore.stability import Stability
+from nofcore.wording import Text, counted
+
+SURE = 0.95
+"""A trust is said to belong in a segment from this share of the draws in each quarter."""
+
+
+def about_segments(found: Study) -> Text:
+    """How many trusts changed segment, and for how many the override began or ceased to act."""
+    moved = found.movement.trusts
+    changed = moved[moved["segment_changed"]]
+    known = changed["override_began_or_ceased"].dropna()
+    said = [f"{len(changed)} of {len(moved)} {found.who} changed segment."]
+    if len(known) == len(changed) and len(changed):
+        count = int(known.sum())
+        said.append(
+            f"For {count or 'none'} of these the financial override began or ceased to act: in one of the two "
+            "quarters, and not in the "
+            "other, the trust is in a worse segment than its average alone would give."
+        )
+    row = found.stability.table().loc["new_segment"]
+    if found.stability.noise is not None:
+        said.append(
+            f"In two tables of {found.stability.noise_quarter}, each with metrics drawn anew, {row['noise']:.0f} of "
+            f"{found.stability.size} "
+            f"would differ in segment (95 % of draws {row['noise_low']:.0f} to {row['noise_high']:.0f})."
+        )
+    return Text((" ".join(said),))
+
+
+def about_stability(found: Study) -> Text:
+    """How far two quarters agree, beside noise alone."""
+    steady = found.stability
+    if steady.noise is None:
+        return Text(
+            (
+                "How far noise alone would move the ranks is not known: no quarter of the two has metric rows of all "
+                f"{found.who}.",
+            )
+        )
+    shared = "Real quarters share most of their metrics, so if nothing changed they would agree more than that."
+    if found.movement.rules_changed:
+        shared = "These two quarters follow different rules, and only part of their metrics are the same."
+    return Text(
+        (
+            f"Noise alone is shown by two independent draws of {steady.noise_quarter}: two tables of the same trusts "
+            "at the same time, "
+            f"each as if other metrics of the same kind had been chosen. {shared} It is a yardstick, not a test.",
+            _apart(steady),
+        )
+    )
+
+
+def _apart(steady: Stability) -> str:
+    row = steady.table().loc["spearman"]
+    seen = f"The correlation of {row['observed']:.2f}"
+    if row["observed"] > row["noise_high"]:
+        return (
+            f"{seen} is above the 95 % range of noise alone: the order changed less than other metrics would change it."
+        )
+    if row["observed"] < row["noise_low"]:
+        return (
+            f"{seen} is below the 95 % range of noise alone: the order changed more than other metrics would change it."
+        )
+    return (
+        f"{seen} lies in the 95 % range of noise alone: the order changed about as much as other metrics may change it."
+    )
+
+
+def about_regression(found: Study) -> Text:
+    """How far both ends of the table drifted back."""
+    steady, moved = found.stability, found.movement.trusts
+    top, bottom = (moved["rank_before"] <= steady.ends).sum(), (moved["rank_before"] > steady.size - steady.ends).sum()
+    table = steady.table()
+    said = []
+    for name, which, count in (("top_drift", "first", top), ("bottom_drift", "last", bottom)):
+        row = table.loc[name]
+        text = f"The {which} {count} of {found.quarters[0]} moved {_back(row['observed'])}"
+        if steady.noise is not None:
+            span = f"95 % of draws {row['noise_low']:.1f} to {row['noise_high']:.1f}"
+            text += f"; noise alone would move them back {row['noise']:.1f} ({span})"
+        said.append(f"{text}.")
+    return Text(
+        (
+            f"{' '.join(said)} Trusts at the ends owe their places partly to luck, so some drift back is no sign of "
+            "complacency at the "
+            "top or of recovery at the bottom (regression to the mean).",
+        )
+    )
+
+
+def _back(drift: float) -> str:
+    if abs(drift) < 0.05:
+        return "neither back nor out on average"
+    return f"{abs(drift):.1f} places {'back towards the middle' if drift > 0 else 'further out'} on average"
+
+
+def about_persistence(found: Study) -> Text:
+    """Who stays in the worst segment, and how surely."""
+    lasting = found.persistence
+    quarters, staying = len(lasting.quarters), len(lasting.trusts)
+    span = f"all {quarters} quarters at hand, {lasting.quarters[0]} to {lasting.quarters[-1]}"
+    if quarters == 2:
+        span = f"both quarters at hand, {lasting.quarters[0]} and {lasting.quarters[-1]}"
+    said = [
+        f"Of {counted(lasting.started, 'trust')} in segment {lasting.segment} in {lasting.quarters[0]}, "
+        f"{staying or 'none'} "
+        f"{'was' if staying == 1 else 'were'} there in {span}."
+    ]
+    if staying and lasting.drawn:
+        sure = int((lasting.trusts[list(lasting.drawn)] >= SURE).all(axis=1).sum())
+        missing = [quarter for quarter in lasting.quarters if quarter not in lasting.drawn]
+        said.append(
+            f"Of these, {sure or 'none'} {'is' if sure == 1 else 'are'} there in at least 95 % of the draws of "
+            f"{'every quarter' if not missing else ' and '.join(lasting.drawn)}."
+            + (f" No draws for {', '.join(missing)}, as metric rows are not at hand." if missing else "")
+        )
+        said.append(
+            "The share of draws says how often the trust would be in the segment if other metrics of the same kind had "
+            "been chosen. It "
+            "is as near as these figures come to whether a trust truly belongs there, but it is not the probability "
+            "that its care is "
+            "poor, and errors of measurement are not in it."
+            + " In all of these quarters together the share lies between that for other metrics in each and for the same in all."
+            * (len(lasting.drawn) > 1)
+        )
+    if found.movement.rules_changed:
+        said[0] += " Not all of these quarters follow the same rules."
+    return Text((said[0], *([" ".join(said[1:])] if len(said) > 1 else [])))
+
+
+# --- the metrics themselves -----------------------------------------------------------------------
+
+
+def about_metrics(found: Study) -> Text:
+    """How many trusts fell though most of their metrics improved."""
+    trusts = found.metrics.by_trust()
+    trusts = trusts[trusts["new_figures"] > 0]
+    old, new = found.quarters
+    if trusts.empty:
+        return Text((f"The metrics cannot be compared: {_no_metrics(found)}.",))
+    rows = trusts.join(found.movement.trusts[["gained"]])
+    fell = rows[rows["gained"] < 0]
+    rose = rows[rows["gained"] > 0]
+    good = int(fell["most_better"].sum())
+    bad = int((rose[WORSE] * 2 > rose["new_figures"]).sum())
+    return Text(
+        (
+            f"A score is a place among trusts, so a rank can fall while care gets better. Of {len(fell)} {found.who} "
+            "whose rank fell, "
+            f"{good or 'none'} did better than before on more than half of the metrics that have a new figure; of "
+            f"{len(rose)} that "
+            f"rose, {bad or 'none'} did worse on more than half.",
+            _same_way(found),
+            f"Compared are metrics with a value in both quarters: {int(trusts['compared'].sum()):,} figures, of which "
+            f"{int(trusts['new_figures'].sum()):,} are new in {new}; the others, such as yearly surveys, are the same "
+            f"figures as in {old}. "
+            "Better and worse are by the values as published, in the direction that the rules give, however small the "
+            "difference.",
+        )
+    )
+
+
+def _no_metrics(found: Study) -> str:
+    sides = (("value_before", found.quarters[0]), ("value_after", found.quarters[1]))
+    missing = [quarter for column, quarter in sides if not found.metrics.rows[column].notna().any()]
+    if missing:
+        return f"no values that the rules know are at hand for {found.who} in {' and '.join(missing)}"
+    return "no metric has a value in both quarters"
+
+
+def _same_way(found: Study) -> str:
+    """The metrics that nearly all trusts moved the same way on: a season, or a trend of all."""
+    table = found.metrics.by_metric()
+    table = table[table["new_figures"] >= 5]
+    said = []
+    for what in (BETTER, WORSE):
+        near_all = table[table[what] >= 0.9 * table["new_figures"]]
+        said += [f"{row['metric']} {what} in {row[what]} of {row['new_figures']}" for _, row in near_all.iterrows()]
+    if not said:
+        return "No metric moved the same way in nine trusts of ten."
+    return f"Nearly all trusts moved the same way on: {'; '.join(said)}. That may be the season or a trend of all."

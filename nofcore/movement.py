@@ -1,0 +1,212 @@
+"""Two quarters of one trust type side by side: who moved, and which items both quarters have.
+
+`between` puts the league tables of two quarters together; `paired_items` their items. Items are the
+same if their identifiers have the same last three digits and they are scored by the same rule
+(`identities`), so that two years of the framework can be compared as far as they agree.
+
+Places gained are the old rank less the new one: above 0 is a rise. Averages fall when they improve.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import pandas as pd
+
+from nofcore import league
+from nofcore.errors import InputError
+from nofcore.framework import Combined, Framework, Metric
+from nofcore.league import LeagueTable
+from nofcore.release import quarter_order
+
+# --- two quarters side by side --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Movement:
+    """Two quarters of one trust type.
+
+    ``trusts``: those ranked in both, in the league order of ``after``: trust_name; average, segment,
+    unadjusted (segment before the override), held (in a worse segment than that: the override acts),
+    flagged (NaN where not known) and rank, each with _before and _after; average_change (points);
+    gained (places: old rank less new rank); segment_changed; override_began_or_ceased. ``others``: trusts
+    of the type that are not ranked in both, with what the figures say of each.
+    """
+
+    trust_type: str
+    before: LeagueTable
+    after: LeagueTable
+    trusts: pd.DataFrame
+    others: pd.DataFrame
+
+    @property
+    def rules_changed(self) -> bool:
+        """Whether the two quarters belong to two years of the framework."""
+        return _year(self.before) != _year(self.after)
+
+    def has_items(self) -> bool:
+        """Whether trusts have items in both quarters."""
+        return bool(self.trusts["recomputed_before"].any() and self.trusts["recomputed_after"].any())
+
+
+def _year(rebuilt: LeagueTable) -> str:
+    return rebuilt.quarter.split()[1]
+
+
+def between(before: LeagueTable, after: LeagueTable, trust_type: str) -> Movement:
+    """Put two quarters of a trust type together.
+
+    InputError if ``after`` is not the later one, if the type has no ranked trust in one of them, or
+    if their averages have different numbers of decimals.
+    """
+    if quarter_order(before.quarter) >= quarter_order(after.quarter):
+        raise InputError(f"{before.quarter} is not before {after.quarter}; name the earlier quarter first")
+    if _decimals(before) != _decimals(after):
+        raise InputError(f"the averages of {before.quarter} and {after.quarter} have different numbers of decimals")
+    sides = [_side(rebuilt, trust_type) for rebuilt in (before, after)]
+    common = sides[1].index.intersection(sides[0].index, sort=False)
+    old, new = (side.loc[common] for side in sides)
+    trusts = pd.DataFrame({"trust_name": new["trust_name"]})
+    for name in ("average", "segment", "unadjusted", "held", "flagged", "rank", "recomputed"):
+        trusts[f"{name}_before"], trusts[f"{name}_after"] = old[name], new[name]
+    trusts["average_change"] = (new["hundredths"] - old["hundredths"]) / 10 ** _decimals(after)
+    trusts["gained"] = (old["rank"] - new["rank"]).astype(int)
+    trusts["segment_changed"] = old["segment"] != new["segment"]
+    known = old["held"].notna() & new["held"].notna()
+    trusts["override_began_or_ceased"] = (old["held"] != new["held"]).where(known)
+    return Movement(trust_type, before, after, trusts, _others(before, after, trust_type, common))
+
+
+def _decimals(rebuilt: LeagueTable) -> int:
+    return rebuilt.framework.average.decimals if rebuilt.framework else 2
+
+
+def _side(rebuilt: LeagueTable, trust_type: str) -> pd.DataFrame:
+    """The ranked trusts of a type in one quarter."""
+    rows = rebuilt.of(trust_type).dropna(subset="rank")
+    if rows.empty:
+        raise InputError(f"{rebuilt.quarter}: no trust of type {trust_type} is ranked")
+    unadjusted = rows["unadjusted_segment"].astype(float)
+    if rebuilt.framework and (cuts := cuts_of(rebuilt, trust_type)) is not None:
+        # Where it is not published, the segment before the override follows from the average and the cut-offs.
+        unadjusted = unadjusted.fillna(pd.Series(league.segments(rows["hundredths"].to_numpy(), cuts), rows.index))
+    held = (rows["segment"] > unadjusted).where(unadjusted.notna()).astype("boolean")
+    flagged = rows["flagged"].astype(float).where(rows["in_deficit"].notna() | rows["recomputed"])
+    shown = held.astype(float).where(_would_move(unadjusted, rebuilt.framework))
+    return rows.assign(average=rows["average_score"], unadjusted=unadjusted, held=held, flagged=flagged.fillna(shown))
+
+
+def _would_move(unadjusted: pd.Series, framework: Framework | None) -> pd.Series:
+    """Whether a flag would move each trust to another segment: then the segment shows the flag."""
+    rule = framework.override if framework else None
+    if rule is None:
+        return pd.Series(False, unadjusted.index)
+    start = unadjusted.fillna(1).to_numpy(dtype=np.int8)
+    moved = league.override(start, True, rule.no_higher_than, rule.segments_down or 0, framework.segment_count)
+    return pd.Series(moved != start, unadjusted.index) & unadjusted.notna()
+
+
+def cuts_of(rebuilt: LeagueTable, trust_type: str) -> np.ndarray | None:
+    """The cut-offs of a type in hundredths; None where the kit does not know them."""
+    cuts = rebuilt.cut_offs.get(trust_type, rebuilt.cut_offs.get(""))
+    return None if cuts is None else np.asarray(cuts, dtype=float)
+
+
+def _others(before: LeagueTable, after: LeagueTable, trust_type: str, common: pd.Index) -> pd.DataFrame:
+    """Trusts of the type that are not ranked in both quarters: what happened, as far as the figures say."""
+    rows = []
+    for mine, its, found in ((before, after, "left"), (after, before, "joined")):
+        for code, row in mine.of(trust_type).iterrows():
+            if code in common or any(code == known["trust_code"] for known in rows):
+                continue
+            rows.append(
+                {
+                    "trust_code": code, "trust_name": row["trust_name"], "what": _what(code, mine, its, found),
+                    "quarter": mine.quarter, "average": row["average_score"], "segment": row["segment"],
+                    "rank": row["rank"],
+                }
+            )  # fmt: skip
+    columns = ["trust_code", "trust_name", "what", "quarter", "average", "segment", "rank"]
+    return pd.DataFrame(rows, columns=columns).set_index("trust_code")
+
+
+def _what(code: str, mine: LeagueTable, its: LeagueTable, found: str) -> str:
+    if code not in its.trusts.index:
+        return f"{found}: not in the figures of {its.quarter}"
+    other = its.trusts.loc[code]
+    if other["trust_type"] != mine.trusts.at[code, "trust_type"]:
+        return f"{found}: listed as {other['trust_type'].lower()} in {its.quarter}"
+    quarters = [one.quarter for one in (mine, its) if np.isnan(one.trusts.at[code, "rank"])]
+    return f"not ranked in {' and '.join(quarters)}"
+
+
+# --- the items of both quarters -------------------------------------------------------------------
+
+
+def identities(framework: Framework) -> dict[str, str]:
+    """What makes each item the same from year to year: the last three digits of its identifier, and its rule.
+
+    A group is the same if its members are, a combined score if its parts and its table are.
+    """
+    by_score = {metric.score: _identity(metric) for metric in framework.metric}
+    found = {}
+    for name in framework.item_domains:
+        entry = framework.by_score.get(name)
+        if isinstance(entry, Metric):
+            found[name] = by_score[name]
+        elif isinstance(entry, Combined):
+            parts = [by_score[entry.rows], by_score[entry.columns]]
+            found[name] = f"{_digits(name)} {entry.matrix} {parts}"
+        else:
+            members = sorted(by_score[metric.score] for metric in framework.metric if metric.group == name)
+            found[name] = f"{name} {members}"
+    return found
+
+
+def _identity(metric: Metric) -> str:
+    """Names, domain and the types that report a metric may change without a change of the rule."""
+    apart = {"score", "value", "name", "short", "domain", "trust_types", "rescored", "survey"}
+    rule = {field.name: getattr(metric, field.name) for field in fields(metric) if field.name not in apart}
+    return f"{_digits(metric.score)} {rule}"
+
+
+def _digits(score: str) -> str:
+    return score[-3:]
+
+
+@dataclass(frozen=True)
+class PairedItems:
+    """Items of both quarters: ``before`` and ``after`` are trusts by items of either, NaN where a trust has none."""
+
+    before: pd.DataFrame
+    after: pd.DataFrame
+
+    @property
+    def shared(self) -> pd.DataFrame:
+        """Whether a trust has the item in both quarters."""
+        return self.before.notna() & self.after.notna()
+
+
+def paired_items(movement: Movement) -> PairedItems:
+    """The items of the trusts that have some in both quarters, under the names of the later one where it has them."""
+    before, after = movement.before, movement.after
+    has = movement.trusts["recomputed_before"] & movement.trusts["recomputed_after"]
+    codes = movement.trusts.index[has.astype(bool)]
+    if not len(codes):
+        empty = pd.DataFrame(index=codes)
+        return PairedItems(empty, empty)
+    same = {identity: name for name, identity in identities(after.framework).items()}
+    known = identities(before.framework)
+    taken = set(after.items.values)
+    names = {}
+    for name in before.items.values:
+        match = same.get(known[name])
+        # An item under another rule keeps its name, marked with its year where the later one has the same.
+        names[name] = match or (f"{name} ({_year(before)})" if name in taken else name)
+    old = before.items.values.reindex(codes).rename(columns=names)
+    new = after.items.values.reindex(codes)
+    columns = new.columns.union(old.columns, sort=False)
+    old, new = old.reindex(columns=columns), new.reindex(columns=columns)
+    used = (old.notna() | new.notna()).any()
+    return PairedItems(old.loc[:, used], new.loc[:, used])

@@ -1,0 +1,411 @@
+"""What the page on movement says, shows and is made for."""
+
+import re
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nofcore import bootstrap, charts, cli, findings, framework, movement_study, release, tables
+from nofcore.charts.movement import largest, short_name, spaced
+from nofcore.errors import InputError
+from nofcore.findings.movement import signed
+from nofcore.report import plan
+from tests import makers
+from tests.makers import ACUTE, AMBULANCE, COMMUNITY, Q1, Q2, Q3, Q4
+
+NEXT_YEAR = "Q1 2026/27"
+# Words that claim a change for the better or the worse of a trust.
+CLAIMS = re.compile(r"\b(improved|improvement|got better|got worse|deteriorated|declined|: better|: worse)\b")
+
+
+@lru_cache
+def study(first, second, trust_type, draws=1_000):
+    return movement_study.study(release.embedded(), first, second, trust_type, None, draws, 5)
+
+
+@pytest.fixture(scope="module")
+def community():
+    return study(Q1, Q4, COMMUNITY)
+
+
+@pytest.fixture(scope="module")
+def acute():
+    return study(Q1, Q3, ACUTE)
+
+
+@pytest.fixture(scope="module")
+def without_rules():
+    """Q4 2025/26 to Q1 2026/27 as it is for whoever has no rules of the second year."""
+    known = release.framework_for
+
+    def unknown(quarter, own=None):
+        return None if quarter == NEXT_YEAR else known(quarter, own)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(release, "framework_for", unknown)
+        return {kind: study(Q4, NEXT_YEAR, kind) for kind in (AMBULANCE, COMMUNITY)}
+
+
+def everything(found):
+    """All sentences of a page but the list of what not to read into it."""
+    said = [findings.movement.headline(found)]
+    for about in (
+        findings.movement.about_movers, findings.movement.about_ranges, findings.movement.about_decomposition,
+        findings.stability.about_segments, findings.stability.about_stability, findings.stability.about_regression,
+        findings.stability.about_persistence, findings.stability.about_metrics, findings.movement.limitations,
+    ):  # fmt: skip
+        said += about(found).paragraphs
+    said += [" ".join(point) for point in findings.movement.movers(found).points]
+    return said
+
+
+# --- sentences ------------------------------------------------------------------------------------
+
+
+def test_headline_against_the_published_ranks(community):
+    said = findings.movement.headline(community)
+    assert said.startswith(
+        "Between Q1 2025/26 and Q4 2025/26, 28 of 61 mental health and community trusts rose in the league table, 29 "
+        "fell and 4 "
+        "kept their rank; half moved 8 places or more."
+    )
+    assert "Spearman correlation of 0.73" in said
+    facts = findings.movement.facts(community)
+    assert facts["Spearman correlation"] == "0.731"
+    assert facts["Changed segment"] == "28 of 61"
+    assert facts["Rank changes split exactly"] == "61 of 61"
+
+
+def test_headline_counts_the_ranges_and_what_chance_would_give(community):
+    rows = community.ranges.table()
+    told, chance = rows["change_told"].sum(), rows["by_chance"].sum()
+    assert f"{told} of 61 changes of average are more than noise" in findings.movement.headline(community)
+    assert f"chance alone would give about {chance:.0f}; for the rest one cannot tell" in findings.movement.headline(
+        community
+    )
+
+
+@pytest.mark.parametrize("code", ["RGD", "RNK", "RXG", "RYX"])
+def test_no_claim_where_the_ranges_cannot_tell(community, code):
+    """Leeds and York fell 33 places, and its range holds no change."""
+    assert community.ranges.table().at[code, "verdict"] == "cannot tell"
+    said = " ".join(findings.movement.about_trust(community, code))
+    assert "one cannot tell whether it got better or worse" in said
+    assert not CLAIMS.search(said.replace("one cannot tell whether it got better or worse", ""))
+
+
+def test_every_trust_gets_the_words_that_its_range_allows(community):
+    verdicts = community.ranges.table()["verdict"]
+    for code, verdict in verdicts.items():
+        said = findings.movement.about_trust(community, code)[1]
+        assert ("cannot tell" in said) == (verdict == "cannot tell")
+        assert (": better by its range" in said) == (verdict == "better")
+        assert (": worse by its range" in said) == (verdict == "worse")
+
+
+def test_a_verdict_says_how_often_chance_alone_gives_it(community):
+    rows = community.ranges.table()
+    code = rows.index[rows["verdict"] == "worse"][0]
+    said = findings.movement.about_trust(community, code)[1]
+    assert f"chance alone would give in about {100 * rows.at[code, 'by_chance']:.0f} % of cases" in said
+
+
+def test_no_trust_is_praised_or_blamed_without_metric_rows(acute):
+    for code in acute.movement.trusts.index:
+        said = " ".join(findings.movement.about_trust(acute, code))
+        assert "one cannot tell whether that is more than noise" in said
+        assert not CLAIMS.search(said)
+    assert "Which of these moves are more than noise cannot be said" in findings.movement.headline(acute)
+
+
+def test_parts_in_words_are_those_of_the_table(community):
+    """South West Yorkshire Partnership rose 23 places because its flag ended: published flag Yes, then No."""
+    said = findings.movement.about_trust(community, "RXG")[1]
+    part = community.decomposition.parts().at["RXG", "override"]
+    assert part > 20
+    assert f"Places gained by part: the override +{part:.1f}" in said
+    frame = tables.rank_split(community.movement, community.decomposition).frame.set_index("Code")
+    assert frame.at["RXG", "Own flag"] == "yes, then no"
+    assert frame.at["RXG", "Override"] == part
+    assert "South West Yorkshire Partnership" in str(findings.movement.about_decomposition(community))
+
+
+def test_no_more_than_chance_gives_is_said_of_the_page_and_of_each_trust(community):
+    """Q1 to Q2 2025/26: fewer ranges exclude no change than chance gives; Q1 to Q4: twice as many."""
+    early = study(Q1, Q2, COMMUNITY)
+    rows = early.ranges.table()
+    assert 0 < rows["change_told"].sum() < rows["by_chance"].sum()
+    assert "one cannot tell of any trust that its average changed by more than noise" in findings.movement.headline(
+        early
+    )
+    assert "none of them should be singled out" in str(findings.movement.about_ranges(early))
+    code = rows.index[rows["verdict"] == "worse"][0]
+    assert "No more trusts have such a range than chance alone gives." in findings.movement.about_trust(early, code)[1]
+    assert community.ranges.table()["change_told"].sum() > 2 * community.ranges.table()["by_chance"].sum()
+    assert "So some of these trusts changed; which of them is not certain." in str(
+        findings.movement.about_ranges(community)
+    )
+    code = community.ranges.table().query("verdict == 'worse'").index[0]
+    assert "No more trusts" not in findings.movement.about_trust(community, code)[1]
+
+
+def test_ranks_outside_the_range_of_the_first_quarter_against_counting(acute):
+    """What can be said of acute trusts after Q1 2025/26: the later rank against the range of the first."""
+    drawn = bootstrap.rank_uncertainty(acute.movement.before, 1_000, 5).table()
+    published = {
+        row["trust_code"]: float(row["rank"])
+        for row in makers.table("league_tables")
+        if row["quarter"] == Q3 and row["trust_type"] == ACUTE
+    }
+    outside = [
+        code
+        for code, rank in published.items()
+        if not drawn.at[code, "rank_low"] <= rank <= drawn.at[code, "rank_high"]
+    ]
+    assert sorted(acute.rank_ranges.index[acute.rank_ranges["outside"]]) == sorted(outside)
+    assert acute.rank_ranges["by_chance"].max() <= 0.05
+    said = str(findings.movement.about_ranges(acute))
+    assert (
+        f"{len(outside)} of 134 acute trusts have a rank in Q3 2025/26 outside the 95 % range of their rank in Q1 "
+        "2025/26." in said
+    )
+    frame = tables.rank_change_table(acute.movement, acute.rank_ranges, acute.ranges).frame
+    assert list(frame.columns) == ["Trust", "Code", "Rank Q1", "Range Q1", "Rank Q3", "Places gained"]
+
+
+def test_shares_of_draws_outside_a_range_against_the_counts(community):
+    drawn = bootstrap.rank_uncertainty(community.movement.before, 1_000, 5)
+    place = drawn.trusts.index.get_loc("RYX")
+    low, high = community.rank_ranges.loc["RYX", ["rank_low_before", "rank_high_before"]].astype(int)
+    inside = drawn.counts.ranks[place, low - 1 : high].sum()
+    assert community.rank_ranges.at["RYX", "by_chance"] == pytest.approx(1 - inside / 1_000)
+
+
+@pytest.mark.parametrize(("number", "text"), [(1.25, "+1.25"), (-0.1, "−0.10"), (0.001, "0.00"), (-0.001, "0.00")])
+def test_signed_numbers(number, text):
+    assert signed(number) == text
+
+
+def test_a_change_of_rules_is_said_before_anything_else(without_rules):
+    for found in without_rules.values():
+        reason = "the rules changed between Q4 2025/26 and Q1 2026/27, and the kit has no rules for Q1 2026/27"
+        assert found.not_comparable == reason
+        assert f"cannot be compared as performance: {reason}" in findings.movement.headline(found)
+        assert findings.movement.about_movers(found).paragraphs[0].startswith("Not comparable: the rules changed")
+        assert findings.movement.how_not_to_read(found).points[0][0] == "Two years of rules are not one scale."
+        for said in everything(found):
+            assert not CLAIMS.search(said.replace("it does not say who got better", "").replace("care gets better", ""))
+        assert "not one of performance alone" in tables.movers_table(found.movement, found.ranges).caption
+
+
+def test_trusts_that_left_are_named(without_rules):
+    found = without_rules[COMMUNITY]
+    said = str(findings.movement.about_movers(found))
+    for name in ("Tavistock and Portman", "Bridgewater Community Healthcare", "Cambridgeshire Community Services"):
+        assert name in said
+    assert len(tables.left_or_joined(found.movement).frame) == 3
+    assert "The figures do not say why" in said
+
+
+def test_segments_and_override(community):
+    assert "28 of 61 mental health and community trusts changed segment." in str(
+        findings.stability.about_segments(community)
+    )
+    total = sum(int(study(Q1, Q2, kind).movement.trusts["segment_changed"].sum()) for kind in (AMBULANCE, COMMUNITY))
+    assert total == 17  # of the 38 of all types
+
+
+def test_what_is_missing_is_said(acute):
+    said = "\n".join(everything(acute))
+    assert "No range can be drawn, as no metric rows of acute trusts are at hand for Q3 2025/26." in said
+    assert "own scores and its set of metrics cannot be told apart" in said
+    assert (
+        "The metrics cannot be compared: no values that the rules know are at hand for acute trusts in Q3 2025/26."
+        in said
+    )
+    assert "No draws for Q2 2025/26, Q3 2025/26, as metric rows are not at hand." in said
+    assert "override flags of 70 trusts are not known" in said
+    assert charts.average_changes(acute.movement, acute.ranges)._repr_html_() == ""
+    assert tables.metric_change_table(acute.metrics, acute.movement)._repr_html_() == ""
+
+
+def test_no_sentence_holds_a_missing_number_or_a_broken_end(community, acute, without_rules):
+    for found in (community, acute, *without_rules.values(), study(Q1, Q2, AMBULANCE)):
+        for said in everything(found):
+            assert not re.search(r"\bnan\b|None |  |\.\.|\{|\}", said), said
+            assert said.endswith("."), said
+
+
+def test_a_quarter_that_cannot_be_rebuilt_is_left_out_and_named(tmp_path):
+    """The flags of Q2 are missing from the files: Q1 to Q4 can be shown all the same, Q2 as an end cannot."""
+    rows = [
+        row
+        for row in makers.data_rows((Q1, Q2, Q4), (COMMUNITY,))
+        if row["Metric_ID"] != "OF5004" or row["Quarter"] != Q2
+    ]
+    makers.write(tmp_path / "community-data.csv", rows)
+    archive = release.read(tmp_path)
+    found = movement_study.study(archive, Q1, Q4, COMMUNITY, None, 50, 1)
+    assert [one.quarter for one in found.path] == [Q1, Q4]
+    assert len(found.left_out) == 1
+    said = str(findings.movement.limitations(found))
+    assert (
+        "Left out of the chart of ranks and of the trusts that stay in a segment: Q2 2025/26: no financial-override "
+        "flag" in said
+    )
+    with pytest.raises(InputError, match="no financial-override flag"):
+        movement_study.study(archive, Q2, Q4, COMMUNITY, None, 50, 1)
+
+
+# --- charts and tables ----------------------------------------------------------------------------
+
+
+def test_charts_carry_text(community, acute, without_rules):
+    made = [charts.average_changes(community.movement, community.ranges)]
+    for found in (community, acute, without_rules[AMBULANCE]):
+        made.append(charts.rank_flow(found.path, found.movement, "RYX"))
+        made.append(charts.rank_parts(found.movement, found.decomposition, "RYX"))
+    assert made.pop()._repr_html_() == ""  # nothing to split between two years
+    for chart in made:
+        data, metadata = chart._repr_mimebundle_()
+        assert "<svg" in data["image/svg+xml"]
+        assert len(metadata["image/svg+xml"]["alt"]) > 60
+    assert "from 15 to 48" in made[1].alt
+
+
+def test_largest_movers(community):
+    gained = community.movement.trusts["gained"]
+    codes = largest(community.movement)
+    assert sorted(gained[codes[:5]]) == sorted(gained.nlargest(5))
+    assert sorted(gained[codes[5:]]) == sorted(gained.nsmallest(5))
+    assert codes[-1] == "RGD"
+    assert largest(community.movement, trust="RYX")[0] == "RYX"
+
+
+@given(st.lists(st.integers(1, 130), min_size=1, max_size=12), st.floats(0.5, 5))
+def test_labels_are_apart_and_in_order(heights, gap):
+    found = spaced(pd.Series(heights, dtype=float), gap)
+    ordered = found[pd.Series(heights).sort_values(kind="stable").index]
+    assert (np.diff(ordered) >= gap - 1e-9).all()
+    assert found.mean() == pytest.approx(np.mean(heights))  # moved as little as needed: not all to one side
+
+
+def test_short_names():
+    assert short_name("Leeds and York Partnership NHS Foundation Trust") == "Leeds and York Partnership"
+    assert short_name("West London NHS Trust") == "West London"
+
+
+def test_movers_table_against_published_figures(community):
+    frame = tables.movers_table(community.movement, community.ranges).frame.set_index("Code")
+    rows = {(r["quarter"], r["trust_code"]): r for r in makers.table("league_tables")}
+    for code in frame.index:
+        assert frame.at[code, "Rank Q1"] == float(rows[Q1, code]["rank"])
+        assert frame.at[code, "Average Q4"] == float(rows[Q4, code]["average_score"])
+    assert set(frame["Average is"]) == {"better", "worse", "cannot tell"}
+    assert (
+        not tables.rank_change_table(community.movement, community.rank_ranges, community.ranges)
+        .frame.isna()
+        .any()
+        .any()
+    )
+    unsure = community.ranges.table()["change_unsure"]
+    assert (frame["Range of change"].str.startswith("~") == unsure.reindex(frame.index)).all()
+
+
+def test_transition_matrix_has_counts_and_row_shares(community):
+    """Published segments of Q1 and Q4 2025/26: 17 trusts in segment 4, of which 10 stayed."""
+    frame = tables.transition_matrix(community.movement).frame
+    assert frame.iloc[3].tolist() == ["Segment 4", "0 (0 %)", "2 (12 %)", "5 (29 %)", "10 (59 %)", 17, 7]
+
+
+def test_stability_table_shows_both(community, acute):
+    frame = tables.stability_table(community.stability, community.movement).frame
+    assert frame.iloc[0, 1] == "0.73"
+    assert list(frame.columns) == ["Figure", "Q1 2025/26 and Q4 2025/26", "Noise alone", "95 % of draws"]
+    none = study(Q2, Q3, ACUTE)
+    assert len(tables.stability_table(none.stability, none.movement).frame.columns) == 2
+
+
+# --- the pages ------------------------------------------------------------------------------------
+
+
+def request(**given):
+    options = {
+        "names": ("movement",), "figures": release.embedded().release(Q1), "trust_type": "all", "data": None,
+        "framework": None,
+        "out": Path("reports"), "workers": 1, "archive": release.embedded(), "quarter_named": False,
+    }  # fmt: skip
+    return plan.Request(**options | given)
+
+
+def pair(**given):
+    return plan.movement_pair(release.embedded(), request(**given))
+
+
+def test_quarters_of_the_page():
+    """The quarter before the one shown; from the first quarter, to the last one of the same year."""
+    third = release.embedded().release(Q3)
+    assert pair(figures=third, quarter_named=True) == (Q2, Q3)
+    assert pair(figures=third, quarter_named=True, from_quarter="q1 2025/26") == (Q1, Q3)
+    assert pair() == (Q1, Q4)
+    assert pair(from_quarter=Q2) == (Q2, Q4)
+    assert pair(from_quarter=Q4) == (Q4, NEXT_YEAR)
+    assert pair(names=()) is None
+
+
+@pytest.mark.parametrize(
+    ("given_", "message"),
+    [
+        ({"quarter_named": True}, "holds no quarter before Q1 2025/26; name a later --quarter"),
+        ({"quarter_named": True, "from_quarter": Q2}, "--from-quarter Q2 2025/26 is not before Q1 2025/26"),
+        ({"quarter_named": True, "from_quarter": Q1}, "--from-quarter Q1 2025/26 is not before Q1 2025/26"),
+        ({"from_quarter": NEXT_YEAR}, "holds no quarter after Q1 2026/27"),
+        ({"from_quarter": "Q1 2024/25"}, "holds no figures for Q1 2024/25"),
+        ({"from_quarter": "spring"}, "'spring' is not a quarter"),
+    ],
+)
+def test_quarters_that_cannot_be(given_, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        pair(**given_)
+
+
+def test_a_report_of_the_first_quarter_has_no_page_on_movement():
+    assert plan.PAGES["movement"](request(names=())) == []
+    pages = plan.PAGES["movement"](request(names=(), figures=release.embedded().release(Q2), quarter_named=True))
+    assert [page.slug for page in pages] == [
+        f"movement-{slug}-q1-2025-26-to-q2-2025-26" for slug in ("acute", "ambulance", "mental-health-and-community")
+    ]
+    assert all(page.group == Q2 for page in pages)
+    assert pages[0].parameters["from_quarter"] == Q1
+
+
+def test_types_that_are_not_in_both_quarters_have_no_page(tmp_path):
+    makers.write(tmp_path / "a.csv", makers.data_rows((Q2,), (AMBULANCE, COMMUNITY)))
+    makers.write(tmp_path / "b.csv", makers.data_rows((Q4,), (COMMUNITY,)))
+    archive = release.read(tmp_path)
+    given_ = {"archive": archive, "data": tmp_path, "figures": archive.release(Q4), "quarter_named": True}
+    assert [page.parameters["trust_type"] for page in plan.PAGES["movement"](request(**given_))] == [
+        "mental-health-and-community"
+    ]
+
+
+def test_usage_errors_on_the_command_line(tmp_path, capsys):
+    out = ["--out", str(tmp_path / "out")]
+    assert cli.main(["report", "movement", "--quarter", Q1, *out]) == 2
+    assert "holds no quarter before Q1 2025/26" in capsys.readouterr().err
+    assert cli.main(["report", "--from-quarter", Q4, "--quarter", Q2, *out]) == 2
+    assert "--from-quarter Q4 2025/26 is not before Q2 2025/26" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_users_rules_apply_to_both_quarters_of_their_year():
+    rules = replace(framework.for_quarter(Q1), override=None)
+    found = movement_study.study(release.embedded(), Q1, Q4, AMBULANCE, rules, 50, 1)
+    assert (found.decomposition.numerators["override"] == 0).all()
+    assert not found.movement.trusts["held_before"].any()
