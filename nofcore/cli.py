@@ -7,6 +7,7 @@ input, with one line on standard error and nothing overwritten.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import json
 import os
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from nofcore import __version__
-from nofcore.defaults import DRAWS, SEED
+from nofcore.defaults import CORRELATION_DRAWS, DRAWS, SEED
 from nofcore.errors import InputError, one_line
 from nofcore.wording import counted
 
@@ -87,16 +88,32 @@ def _parser() -> Parser:
     report = _command(commands, "report", "make HTML pages and their index", _report)
     report.add_argument("names", nargs="*", metavar="NAME", help="pages to make, such as league_table; default: all")
     _source_options(report)
+    report.add_argument(
+        "--from-quarter", metavar="Q", help="quarter in which movement begins; default: the one before --quarter"
+    )
     report.add_argument("--trust-type", default="all", metavar="SLUG", help="such as acute; default: all")
-    report.add_argument("--trust", metavar="CODE", help="the trust to show in particular, such as RJ1")
-    report.add_argument("--draws", type=_positive, default=DRAWS, metavar="N", help=f"default: {DRAWS:,}")
+    report.add_argument(
+        "--trust", nargs="+", default=(), metavar="TRUST",
+        help="codes such as RJ1, or names, of the trusts to profile and to show in particular; all: every trust",
+    )  # fmt: skip
+    report.add_argument(
+        "--draws", type=_positive, metavar="N", help=f"default: {DRAWS:,}; for correlations {CORRELATION_DRAWS:,}"
+    )
     report.add_argument("--seed", type=_natural, default=SEED, metavar="S", help=f"default: {SEED}")
     report.add_argument("--activity", type=Path, metavar="FILE", help="numerators and denominators of your own")
+    report.add_argument("--characteristics", type=Path, metavar="FILE", help="figures of your own by trust_code")
+    report.add_argument("--weights", type=Path, metavar="FILE", help="weights of your own, by name (TOML)")
+    report.add_argument(
+        "--scenario", type=Path, nargs="+", action="extend", default=[], metavar="FILE",
+        help="scenarios of your own (TOML), beside those of the kit",
+    )  # fmt: skip
     report.add_argument(
         "--phi", type=_factor, default=1.0, metavar="X",
         help="variance of drawn measurements as a multiple of the binomial one; default: 1",
     )  # fmt: skip
     report.add_argument("--workers", type=_positive, default=2, metavar="N", help="processes; default: 2")
+    report.add_argument("--scheduler", metavar="ADDRESS", help="a Dask cluster to use instead, such as tcp://host:8786")
+    report.add_argument("--force", action="store_true", help="make pages again that are up to date")
     report.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="default: reports")
 
     check = _command(commands, "check", "list everything that is wrong with files, folders or a framework file", _check)
@@ -149,10 +166,20 @@ def _positive(text: str) -> int:
 
 def _load(options):
     """(release, framework) for the options; a framework of another year than the quarter is refused."""
+    return _figures(options, *_archive(options))
+
+
+def _archive(options):
+    """(all quarters of the figures, the user's own framework or None) for the options."""
     from nofcore import framework, release
 
     own = framework.load(options.framework) if options.framework else None
-    archive = release.read(options.data, own)
+    return release.read(options.data, own), own
+
+
+def _figures(options, archive, own):
+    from nofcore import framework, release
+
     figures = archive.release(archive.latest(own) if options.quarter is None else options.quarter)
     if own and own.year != framework.year_of(figures.quarter):
         raise InputError(
@@ -202,9 +229,20 @@ def _scores(options) -> int:
 
 
 def _report(options) -> int:
-    from nofcore.report import plan
+    from nofcore.report import uptodate, warm
 
-    figures, _ = _load(options)
+    # Where it is plain that pages must be made, what they need is imported while the figures are read.
+    soon = not options.scheduler and (options.force or uptodate.none_noted(options.out))
+    with warm.ahead() if soon else contextlib.nullcontext():
+        return _make_report(options)
+
+
+def _make_report(options) -> int:
+    from nofcore.report import plan
+    from nofcore.report.progress import table, totals
+
+    archive, own = _archive(options)
+    figures, _ = _figures(options, archive, own)
     request = plan.Request(
         names=tuple(options.names),
         figures=figures,
@@ -213,19 +251,25 @@ def _report(options) -> int:
         framework=options.framework,
         out=options.out,
         workers=options.workers,
-        draws=options.draws,
+        draws=options.draws or DRAWS,
+        correlation_draws=options.draws or CORRELATION_DRAWS,
         seed=options.seed,
-        trust=options.trust,
+        trusts=tuple(options.trust),
         activity=options.activity,
         phi=options.phi,
+        characteristics=options.characteristics,
+        weights=options.weights,
+        scenarios=tuple(options.scenario),
+        archive=archive,
+        from_quarter=options.from_quarter,
+        quarter_named=options.quarter is not None,
+        force=options.force,
+        scheduler=options.scheduler,
     )
     outcomes = plan.run(request)
-    for outcome in outcomes:
-        state = f"{outcome.seconds:5.1f} s" if outcome.ok else f"FAILED: {outcome.error}"
-        print(f"{outcome.page.slug}: {state}")
-    failed = [outcome for outcome in outcomes if not outcome.ok]
-    print(f"{options.out / 'index.html'}: pages made {len(outcomes) - len(failed)}, failed {len(failed)}")
-    return 1 if failed else 0
+    print(table(outcomes))
+    print(f"{options.out / 'index.html'}: {totals(outcomes)}")
+    return 0 if all(outcome.ok for outcome in outcomes) else 1
 
 
 def _check(options) -> int:

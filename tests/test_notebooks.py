@@ -15,7 +15,13 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PAGES = {
     "01_league_table": ("league_table", "league-table-ambulance-q1-2025-26"),
     "02_rank_uncertainty": ("rank_uncertainty", "rank-uncertainty-ambulance-q1-2025-26"),
+    "03_metric_correlation": ("metric_correlation", "metric-correlation-ambulance-q1-2025-26"),
+    "04_method_sensitivity": ("method_sensitivity", "method-sensitivity-ambulance-q1-2025-26"),
+    "05_movement": ("movement", "movement-ambulance-q1-2025-26-to-q4-2025-26"),
+    "06_trust_profile": ("trust_profile", "trust-profile-rx7-q1-2025-26"),
 }
+OPTIONS = {"trust_profile": ["--trust", "RX7"]}
+"""What a page must be asked for with."""
 
 
 def code_cells(path: Path) -> list:
@@ -36,7 +42,8 @@ def test_notebooks_are_thin(path):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebooks_run_from_end_to_end(path, tmp_path, capsys):
     name, slug = PAGES[path.stem]
-    assert cli.main(["report", name, "--trust-type", "ambulance", "--out", str(tmp_path)]) == 0
+    options = [*OPTIONS.get(name, []), "--trust-type", "ambulance"]
+    assert cli.main(["report", name, *options, "--out", str(tmp_path)]) == 0
     page = (tmp_path / f"{slug}.html").read_text("utf-8")
     assert "<h1" in page
     assert f'href="{slug}.html"' in (tmp_path / "index.html").read_text("utf-8")

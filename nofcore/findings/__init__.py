@@ -3,6 +3,26 @@
 A module for each page.
 """
 
-from nofcore.findings import league, ranks
+from nofcore.findings import (
+    correlation,
+    incentives,
+    league,
+    measurement,
+    movement,
+    profile,
+    ranks,
+    sensitivity,
+    stability,
+)
 
-__all__ = ["league", "ranks"]
+__all__ = [
+    "correlation",
+    "incentives",
+    "league",
+    "measurement",
+    "movement",
+    "profile",
+    "ranks",
+    "sensitivity",
+    "stability",
+]

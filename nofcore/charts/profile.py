@@ -1,0 +1,146 @@
+"""Charts of one trust."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from nofcore.charts.base import HEAT, SEGMENT_COLOURS, SEGMENT_MARKERS, STYLE, Chart, make_axes
+from nofcore.framework import year_of
+from nofcore.profile import Profile
+from nofcore.wording import Text, counted, plural
+
+INK = "#212b32"
+GREY = "#8b949a"
+
+
+def rank_shares(profile: Profile) -> Chart | Text:
+    """How often the trust holds each rank over the draws."""
+    if profile.shares is None:
+        return Text(())
+    shares = profile.shares.to_numpy(dtype=float)[: profile.of] * 100
+    rank, low, high = (
+        int(value) for value in (profile.standing["rank"], profile.range["rank_low"], profile.range["rank_high"])
+    )
+    places = np.arange(1, len(shares) + 1)
+    inside = (places >= low) & (places <= high)
+    figure, axes = make_axes(9, 2.7)
+    with plt.style.context(STYLE):
+        colour = SEGMENT_COLOURS[int(profile.standing["segment"])]
+        edges = np.arange(len(shares) + 1) + 0.5
+        axes.stairs(np.where(inside, shares, 0), edges, fill=True, color=colour, label="within the 95 % range")
+        axes.stairs(shares, edges, color=INK, linewidth=0.7, label="all draws")
+        axes.axvline(rank, color=INK, linewidth=1.2, linestyle=(0, (4, 3)), label=f"rank {rank}")
+        axes.set(
+            xlabel=f"Rank among {plural(profile.trust_type)} (1 = best)",
+            ylabel="Share of draws (%)",
+            xlim=(0, len(shares) + 1),
+        )
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=9)
+    likely = int(shares.argmax()) + 1
+    return Chart(
+        figure,
+        f"Share of draws in which {profile.name}, rank {rank} of {profile.of}, holds each rank. 95 % of them lie between {low} and {high}; "
+        f"the most frequent is rank {likely}, in {shares.max():.0f} % of the draws.",
+    )
+
+
+def rank_path(profile: Profile) -> Chart:
+    """Rank over the quarters, with ranges where they can be drawn."""
+    rows = profile.path
+    known = rows["rank"].notna()
+    size = int(rows["of"].max()) if known.any() else profile.of
+    places = np.arange(len(rows))
+    years = rows["quarter"].map(year_of)
+    figure, axes = make_axes(9, 3.2)
+    with plt.style.context(STYLE):
+        for _, part in rows[known].groupby(years[known], sort=False):
+            axes.plot(part.index, part["rank"], color=GREY, linewidth=1.2, zorder=2)
+        axes.vlines(places, rows["rank_low"], rows["rank_high"], color=GREY, linewidth=9, alpha=0.4, zorder=1)
+        for place, row in rows[known].iterrows():
+            segment = int(row["segment"])
+            axes.scatter(
+                place, row["rank"], s=62, color=SEGMENT_COLOURS[segment], marker=SEGMENT_MARKERS[segment], edgecolor="white",
+                linewidth=0.5, zorder=3,
+            )  # fmt: skip
+            axes.annotate(
+                f"{row['rank']:.0f} (segment {segment})", (place, row["rank"]), xytext=(0, 11), textcoords="offset points", ha="center",
+                va="center", fontsize=9,
+            )  # fmt: skip
+        for place in places[1:][years.to_numpy()[1:] != years.to_numpy()[:-1]]:
+            axes.axvline(place - 0.5, color=INK, linewidth=0.8, linestyle=(0, (2, 3)))
+            axes.annotate(
+                "new rules", (place - 0.48, 1.02), xycoords=("data", "axes fraction"), fontsize=8, color="#4c555b"
+            )
+        axes.set_xticks(places, rows["quarter"])
+        axes.set(ylabel="Rank (1 = best)", xlim=(-0.45, len(rows) - 0.55))
+        axes.set_ylim(size * 1.03 + 0.5, -0.08 * size)
+        axes.set_yticks([1, *range(20, size + 1, 20)] if size > 40 else [1, *range(5, size + 1, 5)])
+    return Chart(figure, _path_said(profile, rows[known]))
+
+
+def _path_said(profile: Profile, rows: pd.DataFrame) -> str:
+    listed = "; ".join(
+        f"{row.quarter}: {row.rank:.0f} of {row.of:.0f}, segment {row.segment:.0f}"
+        + ("" if np.isnan(row.rank_low) else f", 95 % range {row.rank_low:.0f} to {row.rank_high:.0f}")
+        for row in rows.itertuples()
+    )
+    return f"Rank of {profile.name} over {counted(len(rows), 'quarter')}. {listed}."
+
+
+def metric_places(profile: Profile) -> Chart | Text:
+    """Where the trust stands in the pool of every metric, domain by domain, coloured by its score."""
+    rows = (
+        profile.metrics[profile.metrics["rank"].notna() & profile.metrics["score"].notna()]
+        .iloc[::-1]
+        .reset_index(drop=True)
+    )
+    if rows.empty:
+        return Text(())
+    share = 100 * (rows["rank"] - 1) / (rows["of"] - 1).clip(lower=1)
+    names = {domain.key: domain.name for domain in profile.study.rebuilt.framework.domain}
+    breaks = np.flatnonzero(rows["domain"].to_numpy()[1:] != rows["domain"].to_numpy()[:-1]) + 0.5
+    figure, axes = make_axes(9, max(2.6, 1.1 + 0.25 * len(rows)))
+    with plt.style.context(STYLE):
+        for quarter in (25, 50, 75):
+            axes.axvline(quarter, color="#b9c0c5", linewidth=0.8, zorder=0)
+        axes.hlines(rows.index, 0, share, color="#c9ced2", linewidth=1, zorder=1)
+        axes.scatter(
+            share,
+            rows.index,
+            c=rows["score"],
+            cmap=_colours(),
+            vmin=1,
+            vmax=4,
+            s=48,
+            edgecolor=INK,
+            linewidth=0.6,
+            zorder=3,
+        )
+        right = axes.secondary_yaxis("right")
+        right.set_yticks(rows.index, [f"{score:.2f}" for score in rows["score"]], fontsize=8)
+        right.tick_params(length=0)
+        right.set_ylabel("Score (1 = best, 4 = worst)", labelpad=10)
+        right.spines["right"].set_visible(False)
+        for line in breaks:
+            axes.axhline(line, color=GREY, linewidth=0.6)
+        axes.set_yticks(rows.index, rows["name"], fontsize=9)
+        axes.set_xticks([0, 25, 50, 75, 100], ["first", "25 %", "middle", "75 %", "last"])
+        axes.set(xlabel="Place among the trusts of its pool", xlim=(-2, 102), ylim=(-0.7, len(rows) - 0.3))
+        axes.grid(False)
+    parts = []
+    for key, mine in rows.iloc[::-1].groupby("domain", sort=False):
+        listed = ", ".join(
+            f"{row.name_} {row.rank:.0f} of {row.of:.0f}" for row in mine.rename(columns={"name": "name_"}).itertuples()
+        )
+        parts.append(f"{names[key]}: {listed}")
+    return Chart(
+        figure, f"Place of {profile.name} in the pool of each of {len(rows)} metrics, rank 1 best. {'; '.join(parts)}."
+    )
+
+
+def _colours():
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("scores", HEAT)

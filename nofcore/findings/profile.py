@@ -1,0 +1,583 @@
+"""Sentences on one trust, made from the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from nofcore import tables
+from nofcore.framework import year_of
+from nofcore.incentives import HELD, IN_BEST, NONE_CAN
+from nofcore.learning import BY_CHANCE, GAP, SHOWN, TOLD, Lesson
+from nofcore.measures import say
+from nofcore.metric_standing import BETTER, UNKNOWN, WORSE
+from nofcore.profile import Profile
+from nofcore.sensitivity import NOT_APPLICABLE
+from nofcore.wording import Bullets, Text, counted, plural, sentence
+
+NEAR = 25
+"""A rank within one place for so many trusts of the type, at least one place, counts as about the same."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Texts and tables, shown one below the other."""
+
+    parts: tuple
+
+    def _repr_html_(self) -> str:
+        return "".join(part._repr_html_() for part in self.parts)
+
+
+# --- findings -------------------------------------------------------------------------------------
+
+
+def headline(profile: Profile) -> str:
+    """The findings of the page in one paragraph."""
+    row = profile.standing
+    if not profile.ranked:
+        return f"{profile.name} is not ranked in {profile.quarter}: the figures hold no average and segment of it."
+    said = [
+        f"{profile.name} is at rank {row['rank']:.0f} of {profile.of} {plural(profile.trust_type)} in {profile.quarter}, in segment "
+        f"{row['segment']:.0f}, with an average score of {row['average_score']:.2f} (1 = best, 4 = worst)."
+    ]
+    if _held_back(profile):
+        said.append(
+            f"By its average alone it would be in segment {row['unadjusted_segment']:.0f}; the override for a deficit holds it back."
+        )
+    said.append(_range_in_short(profile))
+    if profile.method_range is not None and len(profile.method):
+        one = profile.method_range
+        best, worst = one["best_rank"], one["worst_rank"]
+        runs = f"stays {best}" if best == worst else f"runs from {best} to {worst}"
+        said.append(f"Under {counted(len(profile.method), 'other rule')} that could have been chosen its rank {runs}.")
+    return " ".join(said)
+
+
+def _held_back(profile: Profile) -> bool:
+    return bool(profile.standing["unadjusted_segment"] < profile.standing["segment"])
+
+
+def _range_in_short(profile: Profile) -> str:
+    if profile.range is None:
+        return f"How sure that rank is cannot be said: {profile.why_no_range}."
+    return f"With other metrics of the same kind it could have come out anywhere from {_ends_of(profile.range)} (95 % range). {_told(profile)}"
+
+
+def _ends_of(row: pd.Series) -> str:
+    """The range of the rank, with "about" where another seed may print other ends."""
+    about = "about " if max(row["rank_low_error"], row["rank_high_error"]) >= 1 else ""
+    return f"{about}{row['rank_low']:.0f} to {row['rank_high']:.0f}"
+
+
+def _told(profile: Profile) -> str:
+    """From how many others it can be told apart."""
+    told = profile.told
+    ahead, behind, others = int(told["ahead"]), int(told["behind"]), int(told["others"])
+    rest = others - ahead - behind
+    if not ahead and not behind:
+        return f"It cannot be told apart from any of the {counted(others, 'other')}."
+    parts = [
+        text
+        for count, text in ((ahead, f"{ahead} stand clearly above it"), (behind, f"{behind} clearly below it"))
+        if count
+    ]
+    if ahead == 1:
+        parts[0] = "1 stands clearly above it"
+    if behind == 1:
+        parts[-1] = "1 clearly below it" if ahead else "1 stands clearly below it"
+    elif not ahead:
+        parts[-1] = f"{behind} stand clearly below it"
+    return f"Of the {others} others {' and '.join(parts)}; from the other {rest} it cannot be told apart."
+
+
+def facts(profile: Profile) -> dict[str, str]:
+    """The figures behind the headline, for the index."""
+    if not profile.ranked:
+        return {"Rank": "none"}
+    found = {"Rank": f"{profile.standing['rank']:.0f} of {profile.of}", "Segment": f"{profile.standing['segment']:.0f}"}
+    if profile.range is not None:
+        found["95 % range of the rank"] = f"{profile.range['rank_low']:.0f} to {profile.range['rank_high']:.0f}"
+    if profile.method_range is not None:
+        found["Rank under other rules"] = f"{profile.method_range['best_rank']} to {profile.method_range['worst_rank']}"
+    return found
+
+
+def how_not_to_read(profile: Profile) -> Bullets:
+    """What the page does not say."""
+    return Bullets(
+        (
+            (
+                "A rank is not the quality of care.",
+                f"It is a place among trusts on {_how_many(profile)} figures, money, staff and waiting times among them.",
+            ),
+            (
+                "A range over metrics is not a margin of error.",
+                "It shows how far the trust's own scores disagree. A rank anywhere within it could have come from other metrics of the same kind.",
+            ),
+            (
+                "A low score is not a bad value.",
+                "Most scores are places in a pool: someone is last on every metric, however well all do. Look at the value and the standard.",
+            ),
+            (
+                "Trusts to learn from are a place to begin.",
+                "They are alike on the figures of this page. What they do differently, and whether it caused their figures, is not in the data.",
+            ),
+        )
+    )
+
+
+def _how_many(profile: Profile) -> str:
+    return str(int(profile.standing["n_items"])) if profile.standing["n_items"] else "a few"
+
+
+# --- rank and its range ---------------------------------------------------------------------------
+
+
+def about_rank(profile: Profile) -> Text:
+    """The rank, its range and the segments of the draws."""
+    if not profile.ranked:
+        return Text((headline(profile),))
+    if profile.range is None:
+        return Text(
+            (
+                f"No range is given: {profile.why_no_range}. The published rank stands alone, and nothing here says how sure it is.",
+            )
+        )
+    row = profile.range
+    parts = [
+        f"Each of {profile.study.draws:,} draws picks, for every trust, as many of its own items as it has, with replacement, and ranks all trusts anew; "
+        f"{profile.name} has {counted(int(profile.standing['n_items']), 'item')}. In 95 % of the draws its rank lies in the range "
+        f"{_ends_of(row)} and its average in {row['score_low']:.2f} to {row['score_high']:.2f}."
+    ]
+    parts.append(f"{_segments(profile)} {_told(profile)}{_unsure(profile)}")
+    return Text(tuple(parts))
+
+
+def _segments(profile: Profile) -> str:
+    shares = {
+        int(name[-1]): share for name, share in profile.range.items() if name.startswith("p_segment_") and share > 0
+    }
+    ordered = sorted(shares.items(), key=lambda pair: -pair[1])
+    own = int(profile.standing["segment"])
+    if len(ordered) == 1:
+        held = " The override holds it there whatever metrics are chosen." if _always_held(profile) else ""
+        return f"It is in segment {ordered[0][0]} in every draw.{held}"
+    listed = ", ".join(f"segment {segment} in {_percent(share)}" for segment, share in ordered)
+    doubt = "" if shares.get(own, 0) >= 0.95 else f" So its published segment, {own}, is not sure."
+    return f"In the draws it is in {listed}.{doubt}"
+
+
+def _always_held(profile: Profile) -> bool:
+    return bool(profile.standing["flagged"]) and profile.way is not None and profile.way["status"] == HELD
+
+
+def _percent(share: float) -> str:
+    if share < 0.005:
+        return "fewer than 1 %"
+    return "more than 99 %" if share > 0.995 else f"{share * 100:.0f} %"
+
+
+def _unsure(profile: Profile) -> str:
+    count = int(profile.told["unsure"])
+    return (
+        f" {counted(count, 'of these verdicts lies', 'of these verdicts lie')} so near the line that another seed may change {'it' if count == 1 else 'them'}."
+        if count
+        else ""
+    )
+
+
+# --- path -----------------------------------------------------------------------------------------
+
+
+def about_path(profile: Profile) -> Text:
+    """The rank over the quarters, and what cannot be said of it."""
+    rows = profile.path
+    known = rows[rows["rank"].notna()]
+    missing = list(rows.loc[rows["rank"].isna(), "quarter"])
+    said = [_ranks_said(profile, known)]
+    drawn = known[known["rank_low"].notna()]
+    bare = known[known["rank_low"].isna()]
+    if len(drawn) and len(known) > 1:
+        said.append(_against_range(known, drawn, profile.quarter))
+    if len(bare):
+        said.append(
+            f"No range can be drawn for {_and(bare['quarter'])}, as no metric scores of {plural(profile.trust_type)} are at hand for "
+            f"{'it' if len(bare) == 1 else 'them'} under rules that the kit knows."
+        )
+    if missing:
+        said.append(f"It is not ranked in {_and(missing)}.")
+    said += [sentence(text) for text in profile.study.ranges.left_out]
+    if known["quarter"].map(year_of).nunique() > 1:
+        said.append("Between two years the rules changed, so a move across the line is not one of performance alone.")
+    return Text((" ".join(said), "Which moves are more than noise, and why they happened, is on the page on movement."))
+
+
+def _ranks_said(profile: Profile, known: pd.DataFrame) -> str:
+    if len(known) < 2:
+        return f"{profile.name} is ranked in {counted(len(known), 'quarter')} only, so there is no path to show."
+    listed = ", ".join(f"{rank:.0f}" for rank in known["rank"])
+    segments = known["segment"].astype(int)
+    where = (
+        f"in segment {segments.iat[0]} throughout"
+        if segments.nunique() == 1
+        else f"in segments {', '.join(map(str, segments))}"
+    )
+    return f"From {known['quarter'].iat[0]} to {known['quarter'].iat[-1]} it was at ranks {listed}, {where}."
+
+
+def _against_range(known: pd.DataFrame, drawn: pd.DataFrame, quarter: str) -> str:
+    base = drawn[drawn["quarter"] == quarter] if quarter in set(drawn["quarter"]) else drawn.iloc[:1]
+    base = base.iloc[0]
+    others = known[(known["quarter"] != base["quarter"]) & (known["quarter"].map(year_of) == year_of(base["quarter"]))]
+    if others.empty:
+        return ""
+    outside = others[(others["rank"] < base["rank_low"]) | (others["rank"] > base["rank_high"])]
+    span = f"the range of {base['quarter']} ({base['rank_low']:.0f} to {base['rank_high']:.0f})"
+    if outside.empty:
+        return (
+            f"The ranks of the same year all lie within {span}, so the path alone does not show that its place changed."
+        )
+    return f"Outside {span} is its rank in {_and(outside['quarter'])}; that is a sign of a change, not a test of it."
+
+
+def _and(names: Sequence[str]) -> str:
+    names = list(names)
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+# --- domains and metrics --------------------------------------------------------------------------
+
+
+def about_domains(profile: Profile) -> Text:
+    """Domains against the median of type and subtype."""
+    rows = profile.domains
+    if rows.empty:
+        return Text((f"No domain scores: {_why_no_metrics(profile)}.",))
+    said = [_verdicts(rows, "type", f"the median of {plural(profile.trust_type)}")]
+    if profile.subtype and (rows["n_subtype"] > 1).any() and not (rows["n_subtype"] == rows["n_type"]).all():
+        said.append(_verdicts(rows, "subtype", f"the median of its subtype ({profile.subtype})"))
+    elif (rows["n_subtype"] == rows["n_type"]).all():
+        said.append("All trusts of the type are of one subtype.")
+    few = int(rows["items"].min())
+    return Text(
+        (
+            " ".join(said),
+            f"A domain score is the mean of its items, here from {few} to {int(rows['items'].max())} of them, so it is rougher than the average of all. It is told "
+            "apart from a median where it lies further from it than 1.96 standard errors, from the spread of items around the mean of their "
+            "trust and domain over all trusts of the type; the median counts as known. A place near the end of the table need not be far from its middle.",
+        )
+    )
+
+
+def _verdicts(rows: pd.DataFrame, which: str, what: str) -> str:
+    parts = [
+        f"{word} in {_and([name.lower() for name in mine])}"
+        for word, verdict in (("better", BETTER), ("worse", WORSE))
+        if len(mine := list(rows.loc[rows[f"verdict_{which}"] == verdict, "name"]))
+    ]
+    unknown = int((rows[f"verdict_{which}"] == UNKNOWN).sum())
+    rest = len(rows) - unknown - int(rows[f"verdict_{which}"].isin([BETTER, WORSE]).sum())
+    if unknown == len(rows):
+        return f"Whether it can be told apart from {what} is not known: there is nobody else, or too little to judge the spread."
+    if not parts:
+        return f"Its domain scores cannot be told apart from {what} in any of {len(rows)} domains."
+    return f"Against {what} it is {' and '.join(parts)}; in the other {counted(rest, 'domain')} it cannot be told apart." if rest else (
+        f"Against {what} it is {' and '.join(parts)}."
+    )  # fmt: skip
+
+
+def _why_no_metrics(profile: Profile) -> str:
+    if profile.study.rebuilt.framework is None:
+        return f"the kit has no rules for {year_of(profile.quarter)}"
+    return f"no metric scores of {profile.name} are at hand for {profile.quarter}"
+
+
+def about_metrics(profile: Profile) -> Text:
+    """What the tables of metrics show, and what is missing from them."""
+    rows = profile.metrics
+    if rows.empty:
+        where = [q for q in profile.path.loc[profile.path["rank_low"].notna(), "quarter"] if q != profile.quarter]
+        other = f" They are at hand for {_and(where)}." if where else ""
+        return Text((f"No metrics to show: {_why_no_metrics(profile)}.{other}",))
+    pooled = rows[rows["quartile"].notna() & (rows["model"] != "combined")]
+    first, last = int((pooled["quartile"] == 1).sum()), int((pooled["quartile"] == 4).sum())
+    standards = rows[rows["target"].notna() & rows["value"].notna()]
+    met = int(_meets(standards).sum())
+    said = [
+        f"Of {counted(len(pooled), 'metric')} with a place in a pool it is in the best quarter in {first} and in the worst in {last}."
+    ]
+    if len(standards):
+        said.append(
+            f"It meets {met} of {counted(len(standards), 'standard or floor', 'standards and floors')} that apply to it."
+        )
+    said.append(
+        "Better says whether low or high values are. Rank: 1 is best, equal published values are ordered as published or share the best place. The pool "
+        "is all trusts in England that report the metric, or those of the type where the rules rank within it."
+    )
+    absent = _absent(profile)
+    if absent:
+        said.append(
+            f"Metrics for {plural(profile.trust_type)} without a figure here, because they do not apply, or are missing or suppressed: {', '.join(absent)}."
+        )
+    return Text((" ".join(said),))
+
+
+def _meets(rows: pd.DataFrame) -> np.ndarray:
+    low = rows["better"] == "low"
+    return np.where(low, rows["value"] <= rows["target"], rows["value"] >= rows["target"])
+
+
+def _absent(profile: Profile) -> list[str]:
+    have = set(profile.metrics["metric_id"])
+    listed = profile.study.rebuilt.framework.metric
+    return [metric.short for metric in listed if profile.trust_type in metric.trust_types and metric.score not in have]
+
+
+def about_ends(profile: Profile) -> Text:
+    """Its best and worst metrics."""
+    if profile.worst.empty:
+        return Text((f"No best and worst metrics: {_why_no_ends(profile)}.",))
+    worst = profile.worst.iloc[0]
+    said = (
+        f"Best and worst of its own scores, the best {len(profile.best)} and the worst {len(profile.worst)}; equal scores by place in the pool. "
+        f"Its lowest score is for {_inside(worst['name'])}: {_score_said(worst)}."
+    )
+    tied = _tied(profile)
+    return Text((said + tied,))
+
+
+def _why_no_ends(profile: Profile) -> str:
+    return "it has fewer than two metrics with a score" if len(profile.metrics) else _why_no_metrics(profile)
+
+
+def _tied(profile: Profile) -> str:
+    """How many metrics share the worst score that is shown."""
+    rows = profile.metrics[(profile.metrics["enters"] != "not") & (profile.metrics["model"] != "combined")]
+    scores, parts = rows["score"].round(2), []
+    for word, part in (("best", profile.best), ("worst", profile.worst)):
+        same = int((scores == round(part["score"].iat[-1], 2)).sum())
+        shown = int((part["score"].round(2) == round(part["score"].iat[-1], 2)).sum())
+        if same > shown:
+            parts.append(
+                f"{same} metrics share the score {part['score'].iat[-1]:.2f} among its {word}, of which {shown} {'is' if shown == 1 else 'are'} shown"
+            )
+    return f" {sentence('; '.join(parts))}" if parts else ""
+
+
+def _score_said(row: pd.Series) -> str:
+    place = "" if pd.isna(row["rank"]) else f", {row['rank']:.0f} of {row['of']:.0f} in its pool"
+    value = tables.profile.value_of(row)
+    return f"{f'{value}, ' if value else ''}score {row['score']:.2f}{place}"
+
+
+def _inside(name: str) -> str:
+    """A metric's name in a sentence."""
+    return name if name[1:2].isupper() or name[0].isdigit() or "." in name[:3] else name[0].lower() + name[1:]
+
+
+# --- segment --------------------------------------------------------------------------------------
+
+
+def about_segment(profile: Profile) -> Text:
+    """What would change the segment."""
+    if not profile.ranked:
+        return Text((f"{profile.name} is not ranked, so it has no segment to change.",))
+    if profile.way is None:
+        why = str(profile.ways).removeprefix(f"{profile.quarter}: ")
+        return Text((f"What would change its segment cannot be followed: {why}. {_worse(profile)}".strip(),))
+    status, row = profile.way["status"], profile.way
+    if status == IN_BEST:
+        said = "It is in the best segment, so there is no better one to enter."
+    elif status == HELD:
+        said = (
+            f"While its deficit flag stands, no average, however good, brings {profile.name} a better segment than {row['segment']}. The flag is taken as "
+            "published; the kit does not say what would lift it."
+        )
+    else:
+        said = _open_way(profile)
+    return Text(tuple(filter(None, (said, _worse(profile), _against_draws(profile)))))
+
+
+def _open_way(profile: Profile) -> str:
+    row = profile.way
+    fall = (
+        f"To enter segment {row['goal']} its average would have to fall by {row['fall']:.2f} points, from {row['average']:.2f} to "
+        f"{row['average'] - row['fall']:.2f}, with the cut-offs held as published"
+    )
+    items = int(profile.standing["n_items"])
+    if items:
+        fall += f"; that is {row['items']:.1f} points of score on one of its {items} items, or shared over several"
+    if pd.isna(row["metrics"]) or not row["metrics"]:
+        return f"{fall}. Which metric could bring that is not available, because none of its values can be changed and scored again in a whole pool."
+    if row["answer"] == NONE_CAN:
+        return f"{fall}. None of {counted(int(row['metrics']), 'metric')} that can be followed could bring that alone, not even at its best score; it takes several."
+    return (
+        f"{fall}. {int(row['able'])} of {counted(int(row['metrics']), 'metric')} that can be followed could bring that alone; the change that passes the fewest "
+        f"trusts is {_inside(row['name'])} from {row['value']:g} to {row['new_value']:g} ({say(row['change'], row['unit'])}, "
+        f"{counted(int(row['pool_places']), 'place')} in its pool). All others are taken to stand still, which they will not."
+    )
+
+
+def _worse(profile: Profile) -> str:
+    if np.isnan(profile.margin):
+        return ""
+    return f"An average {profile.margin:.2f} points higher would put it in a worse segment, with the cut-offs held."
+
+
+def _against_draws(profile: Profile) -> str:
+    """How large such steps are beside what the choice of metrics does."""
+    if profile.range is None:
+        return ""
+    return (
+        f"Beside that: with other metrics of the same kind its average could have been anything from {profile.range['score_low']:.2f} to "
+        f"{profile.range['score_high']:.2f} (95 % range)."
+    )
+
+
+# --- who to learn from ----------------------------------------------------------------------------
+
+
+def who_to_learn_from(profile: Profile) -> Parts:
+    """For each of the worst metrics, sentences and a table."""
+    if not profile.lessons:
+        return Parts((Text((f"No trusts to learn from are looked for: {_why_no_ends(profile)}.",)),))
+    shown = tables.profile.trust_lessons(profile.lessons)
+    parts: list = [Text((_how_alike(profile),))]
+    for lesson, table in zip(profile.lessons, shown, strict=True):
+        parts += [Text((about_lesson(lesson),)), table]
+    return Parts(tuple(parts))
+
+
+def _how_alike(profile: Profile) -> str:
+    return (
+        f"For each of its worst metrics: trusts of the same subtype ({profile.subtype}) that do well on it, the most alike on the other items first. They "
+        f"score at least {GAP:g} point lower, in the better half of the scale, on a published value that is ahead. Alike: a small mean difference of scores over the "
+        "items that both have, at least half of those of this trust. Where counts are at hand, the difference must be more than chance in them (5 %, each pair by "
+        "itself). These rules are our choice."
+    )
+
+
+def about_lesson(lesson: Lesson) -> str:
+    """What can be said of the trusts to learn from on one metric."""
+    metric, rows = lesson.metric, lesson.teachers
+    opening = f"{metric['name']} ({_score_said(metric)})."
+    if lesson.does_well:
+        return f"{opening} Though among its worst, it is in the better half of the scale, so nobody to learn from is looked for."
+    if not lesson.comparable:
+        return (
+            f"{opening} No other trust of its subtype can be compared: none has the metric and enough items in common."
+        )
+    others = counted(lesson.comparable, "other trust", "other trusts")
+    chance = (
+        f" {counted(lesson.by_chance, 'more scores', 'more score')} as far ahead, but by the counts {BY_CHANCE} from it."
+        if lesson.by_chance
+        else ""
+    )
+    if rows.empty:
+        return f"{opening} None of the {others} of its subtype that can be compared does well enough to learn from by these rules.{chance}"
+    listed = _and([f"{row.trust_name} ({row.trust_code})" for row in rows.iloc[:SHOWN].itertuples()])
+    return (
+        f"{opening} Of {others} of its subtype that can be compared, {len(rows)} {'does' if len(rows) == 1 else 'do'} well; "
+        f"{'it is' if len(rows) == 1 else 'the most alike:'} {listed}.{_likeness(lesson)} {_evidence(rows.iloc[:SHOWN])}{chance}"
+    )
+
+
+def _likeness(lesson: Lesson) -> str:
+    nearest = lesson.teachers["distance"].iat[0]
+    if nearest >= lesson.typical:
+        return f" None of them is more alike than the middle trust of the subtype (distance {lesson.typical:.2f}), so take the comparison with care."
+    return ""
+
+
+def _evidence(rows: pd.DataFrame) -> str:
+    told = int((rows["evidence"] == TOLD).sum())
+    if told == len(rows):
+        return f"{'Its value is' if told == 1 else 'Their values are'} better by more than chance in the counts."
+    unknown = f"No counts are at hand{' for the others' if told else ''}, so how much of the difference is chance is not known."
+    return (
+        unknown
+        if not told
+        else f"{counted(told, 'of their values is', 'of their values are')} better by more than chance in the counts. {unknown}"
+    )
+
+
+# --- method ---------------------------------------------------------------------------------------
+
+
+def about_method(profile: Profile) -> Text:
+    """How far the rank depends on choices of method."""
+    row, rows = profile.method_range, profile.method
+    if row is None or rows.empty:
+        return Text((f"No other rules can be applied to {profile.name} in {profile.quarter}.",))
+    close = max(1, profile.of // NEAR)
+    near = int((rows["gained"].abs() <= close).sum())
+    best, worst = _end(row, "best"), _end(row, "worst")
+    same = row["best_rank"] == row["worst_rank"]
+    run = (
+        f"Under {counted(len(rows), 'other rule')} its rank stays {row['rank']}."
+        if same
+        else f"Under {counted(len(rows), 'other rule')} its rank runs from {row['best_rank']} ({best}) to {row['worst_rank']} ({worst}); under {near} of them it is "
+        f"within {counted(close, 'place')} of the official {row['rank']}."
+    )
+    segments = rows["segment"].value_counts()
+    other = int(segments.sum() - segments.get(int(profile.standing["segment"]), 0))
+    change = (
+        f" {counted(other, 'of them puts', 'of them put')} it in another segment."
+        if other
+        else " None puts it in another segment."
+    )
+    left = profile.study.method[profile.trust_type].table
+    cannot = int((left["status"] == NOT_APPLICABLE).sum())
+    said = [run + change]
+    if cannot:
+        why = _why_no_metrics(profile) if profile.metrics.empty else "the figures at hand do not allow it"
+        said.append(
+            f"{counted(cannot, 'other rule of the kit', 'other rules of the kit')} cannot be applied here: {why}."
+        )
+    return Text(
+        (
+            " ".join(said),
+            "The rules are those of the kit's scenarios, one change at a time, all trusts ranked anew. They are choices that someone could have made, not a sample of "
+            "them, so the span is no range of probability. Which of them is right is not for figures to say.",
+        )
+    )
+
+
+def _end(row: pd.Series, which: str) -> str:
+    others = int(row[f"{which}_others"])
+    name = str(row[f"{which}_scenario"])
+    name = name if name.startswith("Official") else f"“{name}”"
+    return f"{name}{f' and {others} more' if others else ''}"
+
+
+def limitations(profile: Profile) -> Text:
+    """What the page rests on."""
+    said = [
+        "Everything here is made from NHS England's published figures and from the kit's reading of its rules; standards and floors were read off "
+        "the published scores. The ranges are drawn in the way that comes closest to NHS England's own likely ranges, which is an inference; the likeness of trusts "
+        "is the kit's own measure.",
+        "Ranges speak of the choice of metrics. Errors of measurement, changes in what is counted, and differences between the people that trusts serve are in none of "
+        "the figures.",
+        "Periods differ between metrics, and surveys may be a year old or more: see the column of periods.",
+    ]
+    if profile.domains.empty:
+        said.append(
+            f"Missing from this page: domains, metrics, best and worst metrics and trusts to learn from, because {_why_no_metrics(profile)}."
+        )
+    return Text(tuple(said))
+
+
+def download_tables(profile: Profile) -> dict[str, tuple[str, pd.DataFrame]]:
+    """The figures of the page for `nofcore.report.downloads`."""
+    metrics = profile.metrics.drop(columns="trust_code").assign(target=profile.metrics["target"].astype(float))
+    whole = metrics.astype({name: "Int64" for name in ("rank", "of", "quartile")})
+    found = {
+        "metrics": ("Every metric of the trust", whole),
+        "quarters": ("Rank, average and segment in every quarter", profile.path.drop(columns="trust_code")),
+        "rules": ("Rank and segment under other rules", profile.method.rename_axis("scenario").reset_index()),
+    }
+    return {name: (text, table) for name, (text, table) in found.items() if len(table)}

@@ -1,0 +1,173 @@
+"""Where every trust stands on every metric of a quarter, and how trusts compare within domains.
+
+Ranks on a metric are within its pool: all trusts that report it, or those of the type where the rules say so, from the
+published values, best first; equal values are ordered as `nofcore.scoring.rank_in_pool` does, and trusts that are still
+equal share the best rank. Where only a score is published the rank is that of the score. Quartile = 1 + 4 (rank - 1) // n.
+
+**Domain scores against a median**: a domain score is the mean of a few items. As if other metrics of the same kind had
+been chosen, it has a standard error of s / sqrt(items), s being the pooled standard deviation of items around the mean of
+their own trust and domain, over the trusts of the type. Further from the median than 1.96 of these is told apart;
+the median counts as known. That items of all trusts and domains spread alike is our assumption.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from nofcore import league, scoring
+from nofcore.claims import quartiles
+from nofcore.framework import Combined, Framework, Metric
+from nofcore.league import LeagueTable
+from nofcore.ranking import minimum_ranks
+from nofcore.release import Release
+from nofcore.scoring import to_hundredths
+from nofcore.variances import within_sd
+
+Z = 1.96
+BETTER, WORSE, CANNOT_TELL, UNKNOWN = "better", "worse", "cannot be told apart", "not known"
+COLUMNS = [
+    "trust_code", "metric_id", "value_id", "name", "domain", "better", "model", "target", "unit", "value", "period",
+    "score", "rank", "of", "quartile", "pool", "enters",
+]  # fmt: skip
+
+
+# --- metrics --------------------------------------------------------------------------------------
+
+
+def metric_standing(figures: Release, framework: Framework) -> pd.DataFrame:
+    """A row per trust and metric with a score or a value, in the order of the framework.
+
+    trust_code, metric_id (of the score), value_id ("" for a score without values), name, domain (key), better ("low",
+    "high" or "" for a score alone), model, target (standard or floor, NaN for none), unit, value (NaN where there is none or
+    it is suppressed), period, score (as it enters the average, NaN where there is none), rank and of (in the pool; missing
+    for counts in a pool of rates), quartile, pool ("all" or "type"), enters: how it enters the average ("by itself", "as
+    part of ...", "not").
+    """
+    figures = scoring.within(figures, framework)
+    scores = league.scores_to_average(figures, framework, "scores").set_index(["metric_id", "trust_code"])["score"]
+    types = figures.trusts["trust_type"]
+    frames = [_standing(entry, figures, framework, scores, types) for entry in (*framework.metric, *framework.combined)]
+    frames = [frame for frame in frames if len(frame)]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=COLUMNS)
+
+
+def _standing(entry: Metric | Combined, figures: Release, framework: Framework, scores, types) -> pd.DataFrame:
+    known = scores.xs(entry.score) if entry.score in scores.index.get_level_values(0) else pd.Series(dtype=float)
+    value_id = getattr(entry, "value", None)
+    rows = figures.observations
+    rows = rows[rows["metric_id"] == (value_id or entry.score)].set_index("trust_code")
+    codes = rows.index.union(known.index)
+    rows = rows.reindex(codes)
+    found = pd.DataFrame({"score": known.reindex(codes), "period": rows["period"]}, index=codes)
+    found["unit"] = rows["unit"] if value_id else ""
+    found["value"] = rows["value"] if value_id else np.nan
+    found = found.join(_ranks(entry, found, rows["rank"], types.reindex(codes)))
+    threshold = getattr(entry, "threshold", None)
+    found = found.assign(
+        metric_id=entry.score, value_id=value_id or "", name=entry.short, domain=entry.domain,
+        better=getattr(entry, "better", None) or "", model=getattr(entry, "model", "combined"),
+        target=np.nan if threshold is None else threshold, pool=getattr(entry, "pool", "all"),
+        enters=_enters(entry, framework),
+    )  # fmt: skip
+    found = found[found["score"].notna() | found["value"].notna()]
+    return found.rename_axis("trust_code").reset_index()[COLUMNS]
+
+
+def _ranks(entry: Metric | Combined, found: pd.DataFrame, published: pd.Series, types: pd.Series) -> pd.DataFrame:
+    """rank, of and quartile in the pool, missing for trusts outside it."""
+    by_value = bool(getattr(entry, "value", None))
+    known = found["value" if by_value else "score"].notna()
+    if by_value:
+        known &= ~found["unit"].isin(list(entry.unit))
+    ranks = pd.DataFrame(np.nan, found.index, ["rank", "of", "quartile"])
+    groups = types[known].unique() if getattr(entry, "pool", "all") == "type" else [None]
+    for group in groups:
+        mine = found.index[known & (True if group is None else types == group)]
+        if not len(mine):
+            continue
+        if by_value:
+            codes = pd.factorize(types[mine])[0]
+            values, places = found.loc[mine, "value"].to_numpy(float), published[mine].to_numpy(float)
+            rank = scoring.rank_in_pool(values, places, codes, entry.better)[0]
+        else:
+            rank = minimum_ranks(to_hundredths(found.loc[mine, "score"]))
+        ranks.loc[mine, "rank"], ranks.loc[mine, "of"] = rank, len(mine)
+        ranks.loc[mine, "quartile"] = quartiles(rank)
+    return ranks
+
+
+def _enters(entry: Metric | Combined, framework: Framework) -> str:
+    if isinstance(entry, Combined):
+        return "by itself"
+    if entry.group:
+        group = next(group for group in framework.group if group.key == entry.group)
+        return f"as part of {group.name}" if entry.averaged else "not"
+    if entry.averaged:
+        return "by itself"
+    through = [one.short for one in framework.combined if entry.score in (one.rows, one.columns)]
+    return f"as part of {through[0]}" if through else "not"
+
+
+# --- domains --------------------------------------------------------------------------------------
+
+
+def domain_standing(rebuilt: LeagueTable) -> pd.DataFrame:
+    """A row per trust with items and domain it has a score in, in the order of the framework.
+
+    trust_code, domain (key), name, items (number), score, segment (NaN where not known), and against the trusts of its
+    type and of its subtype, itself among them: median_type, n_type, rank_type, and so on with _subtype (rank 1 best,
+    equal scores sharing the best); margin (1.96 standard errors, NaN where the spread is not known); verdict_type,
+    verdict_subtype: `BETTER`, `WORSE` or `CANNOT_TELL` than the median, `UNKNOWN` without a margin or with nobody else.
+    """
+    if rebuilt.items is None or rebuilt.domain_scores.empty:
+        return pd.DataFrame(columns=["trust_code", "domain"])
+    names = {domain.key: domain.name for domain in rebuilt.framework.domain}
+    frames = []
+    for trust_type, rows in rebuilt.trusts[rebuilt.trusts["recomputed"]].groupby("trust_type"):
+        spread = _spread(rebuilt, rows.index)
+        for key, name in names.items():
+            frames.append(_domain(rebuilt, rows, key, spread).assign(domain=key, name=name, trust_type=trust_type))
+    found = pd.concat(frames).rename_axis("trust_code").reset_index()
+    order = found["domain"].map({key: place for place, key in enumerate(names)})
+    return found.assign(order=order).sort_values(["trust_code", "order"], ignore_index=True).drop(columns="order")
+
+
+def _spread(rebuilt: LeagueTable, codes: pd.Index) -> float:
+    """Pooled standard deviation of items around the mean of their trust and domain; NaN where it cannot be had."""
+    values = rebuilt.items.values.reindex(codes)
+    parts = [
+        values.loc[:, [rebuilt.items.domains[name] == key for name in values]]
+        for key in set(rebuilt.items.domains.values())
+    ]
+    wide = max(part.shape[1] for part in parts)
+    padded = [np.pad(part.to_numpy(), ((0, 0), (0, wide - part.shape[1])), constant_values=np.nan) for part in parts]
+    try:
+        return within_sd(np.vstack(padded))
+    except ValueError:
+        return np.nan
+
+
+def _domain(rebuilt: LeagueTable, rows: pd.DataFrame, key: str, spread: float) -> pd.DataFrame:
+    scores = rebuilt.domain_scores.loc[rows.index, key].dropna()
+    mine = [name for name in rebuilt.items.values if rebuilt.items.domains[name] == key]
+    items = rebuilt.items.values.reindex(scores.index)[mine].notna().sum(axis=1)
+    segments = rebuilt.domain_segments
+    found = pd.DataFrame({"items": items, "score": scores})
+    found["segment"] = segments[key].reindex(scores.index) if key in segments else np.nan
+    found["margin"] = Z * spread / np.sqrt(items) if spread > 0 else np.nan
+    groups = {"type": pd.Series("", scores.index), "subtype": rows["trust_subtype"].reindex(scores.index)}
+    for name, group in groups.items():
+        by = scores.groupby(group)
+        found[f"median_{name}"], found[f"n_{name}"] = by.transform("median"), by.transform("size")
+        hundredths = pd.Series(to_hundredths(scores), scores.index)
+        found[f"rank_{name}"] = hundredths.groupby(group).transform(lambda one: minimum_ranks(one.to_numpy()))
+        found[f"verdict_{name}"] = _verdicts(
+            found["score"] - found[f"median_{name}"], found["margin"], found[f"n_{name}"]
+        )
+    return found
+
+
+def _verdicts(above: pd.Series, margin: pd.Series, n: pd.Series) -> np.ndarray:
+    told = [margin.isna() | (n < 2), above < -margin, above > margin]
+    return np.select(told, [UNKNOWN, BETTER, WORSE], CANNOT_TELL)

@@ -1,0 +1,242 @@
+"""Tables of one trust."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from nofcore.learning import SHOWN, Lesson
+from nofcore.measures import say
+from nofcore.profile import Profile
+from nofcore.tables.base import Table, Tables
+from nofcore.tables.incentives import CUT_OFFS
+from nofcore.wording import plural
+
+STEPS = 6
+"""Single metrics that could bring the next segment, named at most."""
+SCENARIOS = 8
+"""Scenarios named at most, those that move the trust furthest."""
+MODELS = {"lookup": "by bracket", "combined": "from two scores", "published": "score alone", "rank": "by rank"}
+
+
+def trust_path(profile: Profile) -> Table:
+    """Rank, average and segment in every quarter."""
+    rows = profile.path
+    frame = pd.DataFrame(
+        {
+            "Quarter": rows["quarter"],
+            "Rank": rows["rank"].astype("Int64"),
+            "Of": rows["of"].astype("Int64"),
+            "95 % range": [span(*ends) for ends in rows[["rank_low", "rank_high"]].itertuples(index=False)],
+            "Average": rows["average"],
+            "Segment": rows["segment"].astype("Int64"),
+            "By average alone": rows["unadjusted"].astype("Int64"),
+        }
+    )
+    caption = (
+        f"{profile.name} over the quarters, among {plural(profile.trust_type)}. Range: over the choice of metrics, – where no metric scores are at "
+        "hand. By average alone: segment before the financial override, – where it is not published."
+    )
+    return Table("trust-path", frame, caption, "Quarter", {"Average": 2}, right=("95 % range",))
+
+
+def span(low: float, high: float) -> str | None:
+    """A range of whole places; None where there is none."""
+    return None if pd.isna(low) else f"{low:.0f} to {high:.0f}"
+
+
+def trust_domains(profile: Profile) -> Table:
+    """Domain scores beside the medians of type and subtype."""
+    rows = profile.domains
+    if rows.empty:
+        return Table("trust-domains", pd.DataFrame(), "", "Domain")
+    frame = pd.DataFrame(
+        {
+            "Domain": rows["name"],
+            "Items": rows["items"],
+            "Score": rows["score"],
+            "Segment": rows["segment"].astype("Int64"),
+            "Median of type": rows["median_type"],
+            "Rank in type": _of(rows, "type"),
+            "Against it": rows["verdict_type"],
+            "Median of subtype": rows["median_subtype"],
+            "Rank in subtype": _of(rows, "subtype"),
+            "Against that": rows["verdict_subtype"],
+        }
+    )
+    caption = (
+        f"Domain scores of {profile.name}, {profile.quarter}; 1 = best, 4 = worst. Segment: of the domain, by quartiles of all trusts in "
+        f"England. Type: {plural(profile.trust_type)}; subtype: {profile.subtype}. Better or worse only where the score is further from the "
+        "median than choosing other metrics would explain (95 %)."
+    )
+    decimals = dict.fromkeys(["Score", "Median of type", "Median of subtype"], 2)
+    return Table("trust-domains", frame, caption, "Domain", decimals, right=("Rank in type", "Rank in subtype"))
+
+
+def _of(rows: pd.DataFrame, which: str) -> list[str]:
+    return [f"{rank:.0f} of {n:.0f}" for rank, n in rows[[f"rank_{which}", f"n_{which}"]].itertuples(index=False)]
+
+
+def trust_metrics(profile: Profile) -> Tables:
+    """Every metric with a score or a value, a table for each domain."""
+    groups = profile.metrics.groupby("domain", sort=False)
+    names = (
+        {}
+        if profile.study.rebuilt.framework is None
+        else {d.key: d.name for d in profile.study.rebuilt.framework.domain}
+    )
+    return Tables(tuple(_metric_table(rows, names[key], key, profile) for key, rows in groups))
+
+
+def _metric_table(rows: pd.DataFrame, domain: str, key: str, profile: Profile) -> Table:
+    frame = metric_frame(rows)
+    frame.insert(len(frame.columns), "In the average", [_entering(text) for text in rows["enters"]])
+    return Table(
+        f"trust-metrics-{key}", frame, f"{domain}: metrics of {profile.name}, {profile.quarter}.", "Metric", {"Score": 2},
+        right=("Value", "Rank in pool"),
+    )  # fmt: skip
+
+
+def metric_frame(rows: pd.DataFrame) -> pd.DataFrame:
+    """Metrics as readers see them."""
+    return pd.DataFrame(
+        {
+            "Metric": rows["name"].to_numpy(),
+            "Value": [value_of(row) for row in rows.itertuples()],
+            "Better": rows["better"].replace("", None).to_numpy(),
+            "Standard": [_target(row) for row in rows.itertuples()],
+            "Period": rows["period"].to_numpy(),
+            "Score": rows["score"].to_numpy(),
+            "Rank in pool": [_place(row) for row in rows.itertuples()],
+            "Quartile": rows["quartile"].astype("Int64").to_numpy(),
+        }
+    )
+
+
+def value_of(row) -> str | None:
+    """A value with its unit."""
+    if pd.isna(row.value):
+        return "suppressed" if row.value_id else None
+    unit = {"%": " %", "percentage points": " pp", "count": "", "rate": "", "out of 10": ""}.get(
+        row.unit, f" {row.unit}"
+    )
+    return f"{row.value:g}{unit}".replace("-", "−")
+
+
+def _target(row) -> str | None:
+    if pd.isna(row.target):
+        return MODELS[row.model]
+    sign = "at most" if row.better == "low" else "at least"
+    return f"{'floor: ' if row.model == 'floor' else ''}{sign} {row.target:g}"
+
+
+def _place(row) -> str | None:
+    return None if pd.isna(row.rank) else f"{row.rank:.0f} of {row.of:.0f}"
+
+
+def _entering(text: str) -> str:
+    return {"by itself": "yes", "not": "no"}.get(text, text.replace("as part of", "in"))
+
+
+def trust_ends(profile: Profile) -> Tables:
+    """The best and the worst metrics."""
+    both = (("best", "highest-scoring", profile.best), ("worst", "lowest-scoring", profile.worst))
+    return Tables(
+        tuple(
+            Table(
+                f"trust-{name}-metrics", metric_frame(rows), f"The {word} metrics of {profile.name}, {name} first.", "Metric", {"Score": 2},
+                right=("Value", "Rank in pool"),
+            )
+            for name, word, rows in both
+        )
+    )  # fmt: skip
+
+
+def trust_steps(profile: Profile) -> Table:
+    """Single metrics that could bring the next segment, the smallest change first."""
+    empty = Table("trust-steps", pd.DataFrame(), "", "Metric")
+    if isinstance(profile.ways, str):
+        return empty
+    rows = profile.ways.ways(profile.code)
+    rows = rows[rows["able"]].sort_values(["pool_places", "steps"], kind="stable").iloc[:STEPS]
+    if rows.empty:
+        return empty
+    frame = pd.DataFrame(
+        {
+            "Metric": rows["name"],
+            "Value": rows["value"].map("{:g}".format),
+            "Needed": rows["new_value"].map("{:g}".format),
+            "Change": [say(row.change, row.unit) for row in rows.itertuples()],
+            "Trusts to pass": rows["pool_places"],
+            "Average then": rows["average_after"],
+            "Rank then": rows["rank_after"],
+        }
+    )
+    caption = (
+        f"What one metric alone would have to do to bring {profile.name} segment {rows['goal'].iat[0]}, the fewest trusts to pass first, at "
+        f"most {STEPS}. All else as published, its pool scored again, cut-offs {CUT_OFFS[profile.ways.cutoffs]}. Trusts to pass: in the pool."
+    )
+    return Table("trust-steps", frame, caption, "Metric", {"Average then": 2}, right=("Value", "Needed", "Change"))
+
+
+def trust_method(profile: Profile) -> Table:
+    """The scenarios that move the trust furthest."""
+    rows = profile.method[profile.method["gained"] != 0]
+    rows = rows.loc[rows["gained"].abs().sort_values(ascending=False, kind="stable").index[:SCENARIOS]]
+    rows = rows.sort_values("rank", kind="stable")
+    if rows.empty:
+        return Table("trust-method", pd.DataFrame(), "", "Other rule")
+    frame = pd.DataFrame(
+        {
+            "Other rule": rows["name"], "The question": rows["question"], "Rank": rows["rank"], "Places gained": rows["gained"],
+            "Segment": rows["segment"],
+        }
+    )  # fmt: skip
+    caption = (
+        f"Rank of {profile.name} under other rules, {profile.quarter}: the {len(frame)} that move it furthest, of {len(profile.method)}; its rank "
+        f"by the official rules is {profile.standing['rank']:.0f}."
+    )
+    return Table("trust-method", frame, caption, "Other rule")
+
+
+def trust_teachers(lesson: Lesson, number: int) -> Table:
+    """Trusts to learn from on one metric, the most alike first."""
+    rows = lesson.teachers.iloc[:SHOWN]
+    if rows.empty:
+        return Table(f"trust-learn-{number}", pd.DataFrame(), "", "Trust")
+    metric = lesson.metric
+    values = [] if metric["value_id"] == "" else [("Value", rows["value"].map("{:g}".format))]
+    frame = pd.DataFrame(
+        dict(
+            [
+                ("Trust", rows["trust_name"]), ("Code", rows["trust_code"]), *values, ("Score", rows["score"]),
+                ("Alike", [f"{place} of {lesson.comparable}" for place in rows["likeness"]]),
+                ("Distance", rows["distance"]), ("Shared items", rows["shared"]), ("Evidence", rows["evidence"]),
+            ]
+        )
+    )  # fmt: skip
+    unit = f" Value in {_unit(metric)}." if metric["value_id"] else ""
+    caption = (
+        f"{metric['name']}: trusts of the same subtype that do well, most alike first (1 = most alike).{unit} Distance: mean difference of scores "
+        "on the other items that both have, points."
+    )
+    return Table(
+        f"trust-learn-{number}",
+        frame,
+        caption,
+        "Trust",
+        {"Score": 2, "Distance": 2},
+        right=("Alike",) if metric["value_id"] == "" else ("Value", "Alike"),
+    )
+
+
+def _unit(metric: pd.Series) -> str:
+    return {"%": "%", "rate": "the published rate", "count": "cases", "out of 10": "points out of 10"}.get(
+        metric["unit"], metric["unit"]
+    )
+
+
+def trust_lessons(lessons: Iterable[Lesson]) -> list[Table]:
+    """A table for each metric."""
+    return [trust_teachers(lesson, number) for number, lesson in enumerate(lessons, start=1)]

@@ -1,0 +1,259 @@
+"""What the page on one trust says: nothing that the ranges do not allow."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nofcore import cache, charts, findings, profile, tables
+from nofcore.learning import BY_CHANCE, NOT_KNOWN, TOLD
+from nofcore.metric_standing import BETTER, CANNOT_TELL, UNKNOWN, WORSE
+from nofcore.report.plan import Request, names
+from tests.figures import profiles_of
+from tests.makers import Q1, Q4
+
+PAGE = findings.profile
+CODES = ["RXF", "RX7", "RGD", "RP6", "R1F", "RYG", "RRU"]
+ABOUT = (
+    PAGE.about_rank, PAGE.about_path, PAGE.about_domains, PAGE.about_metrics, PAGE.about_ends, PAGE.about_segment, PAGE.about_method,
+    PAGE.limitations,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_folder(tmp_path_factory):
+    """A cache of this test's own."""
+    place = tmp_path_factory.mktemp("kept")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cache, "folder", lambda: place)
+        yield
+
+
+@pytest.fixture(scope="module")
+def first(own_folder):
+    return profiles_of(Q1)
+
+
+@pytest.fixture(scope="module")
+def fourth(own_folder):
+    return profiles_of(Q4)
+
+
+@pytest.fixture(scope="module")
+def without_rules(own_folder):
+    return profiles_of("Q1 2026/27")
+
+
+def said_by(found) -> list[str]:
+    texts = [PAGE.headline(found), *(text for about in ABOUT for text in about(found).paragraphs)]
+    lessons = [PAGE.about_lesson(lesson) for lesson in found.lessons]
+    points = [f"{opening} {rest}" for opening, rest in PAGE.how_not_to_read(found).points]
+    return [*texts, *lessons, *points]
+
+
+@pytest.mark.parametrize("quarter", ["first", "fourth", "without_rules"])
+@pytest.mark.parametrize("code", CODES)
+def test_every_sentence_is_whole(quarter, code, request):
+    study = request.getfixturevalue(quarter)
+    for text in said_by(profile.profile(study, code)):
+        assert not re.search(r"\bnan\b|\bNone\b(?! (of|puts))|  |\.\.|\{|\}|<NA>|np\.", text), text
+        assert text.endswith("."), text
+
+
+def test_the_headline_gives_published_figures(first):
+    """NHS England: Moorfields (RP6) first of 134 acute trusts, average 1.39; segment 1."""
+    said = PAGE.headline(profile.profile(first, "RP6"))
+    assert "is at rank 1 of 134 acute trusts in Q1 2025/26, in segment 1, with an average score of 1.39" in said
+
+
+def test_a_trust_held_back_is_told(first):
+    """King's Fund and NHS England: Northumbria (RTF) 9th at 1.74, UCLH (RRV) 10th at 1.81; who is capped ranks behind them."""
+    capped = first.rebuilt.trusts.query("unadjusted_segment < segment").index[0]
+    assert "the override for a deficit holds it back" in PAGE.headline(profile.profile(first, capped))
+    assert "holds it back" not in PAGE.headline(profile.profile(first, "RTF"))
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_better_and_worse_are_said_of_domains_that_are_told_apart_alone(first, code):
+    found = profile.profile(first, code)
+    unsure = found.domains.assign(verdict_type=CANNOT_TELL, verdict_subtype=CANNOT_TELL)
+    said = PAGE.about_domains(replace(found, domains=unsure)).paragraphs[0]
+    assert "cannot be told apart" in said
+    assert "better" not in said
+    assert "worse" not in said
+    told = unsure.assign(verdict_type=[BETTER, WORSE, *[CANNOT_TELL] * (len(unsure) - 2)])
+    said = PAGE.about_domains(replace(found, domains=told)).paragraphs[0]
+    assert f"better in {unsure['name'].iat[0].lower()} and worse in {unsure['name'].iat[1].lower()}" in said
+    nobody = unsure.assign(verdict_type=UNKNOWN, verdict_subtype=UNKNOWN)
+    assert "not known" in PAGE.about_domains(replace(found, domains=nobody)).paragraphs[0]
+
+
+@pytest.mark.parametrize(
+    ("ahead", "behind", "said"),
+    [
+        (0, 0, "It cannot be told apart from any of the 133 others."),
+        (1, 0, "Of the 133 others 1 stands clearly above it; from the other 132 it cannot be told apart."),
+        (0, 1, "Of the 133 others 1 stands clearly below it; from the other 132 it cannot be told apart."),
+        (
+            5,
+            7,
+            "Of the 133 others 5 stand clearly above it and 7 clearly below it; from the other 121 it cannot be told apart.",
+        ),
+    ],
+)
+def test_how_many_can_be_told_apart(first, ahead, behind, said):
+    found = profile.profile(first, "RXF")
+    told = pd.Series({"others": 133, "ahead": ahead, "behind": behind, "unsure": 0})
+    assert PAGE.headline(replace(found, told=told)).count(said) == 1
+
+
+def with_evidence(lesson, *evidence):
+    rows = lesson.teachers.iloc[: len(evidence)].assign(evidence=list(evidence))
+    return replace(lesson, teachers=rows)
+
+
+def test_what_is_learnt_is_better_only_where_counts_say_so(first):
+    lesson = profile.profile(first, "RXF").lessons[0]
+    assert "better" not in PAGE.about_lesson(with_evidence(lesson, NOT_KNOWN, NOT_KNOWN))
+    assert "how much of the difference is chance is not known" in PAGE.about_lesson(with_evidence(lesson, NOT_KNOWN))
+    assert "Their values are better by more than chance" in PAGE.about_lesson(with_evidence(lesson, TOLD, TOLD))
+    assert "Its value is better by more than chance" in PAGE.about_lesson(with_evidence(lesson, TOLD))
+    mixed = PAGE.about_lesson(with_evidence(lesson, TOLD, NOT_KNOWN))
+    assert "1 of their values is better" in mixed
+    assert "No counts are at hand for the others" in mixed
+    hidden = PAGE.about_lesson(replace(lesson, by_chance=2))
+    assert BY_CHANCE in hidden
+
+
+def test_a_metric_with_a_score_alone_has_a_table_too(first):
+    """One trust's worst metrics are scores that are published without values."""
+    bare = first.metrics[(first.metrics["value_id"] == "") & (first.metrics["model"] != "combined")]
+    shown = 0
+    for code in bare.loc[bare["score"] == 4, "trust_code"].unique():
+        found = profile.profile(first, code)
+        for lesson in found.lessons:
+            if lesson.metric["value_id"] == "" and len(lesson.teachers):
+                assert "<th" in PAGE.who_to_learn_from(found)._repr_html_()
+                shown += 1
+    assert shown
+
+
+def test_nobody_to_learn_from_is_said(first):
+    lesson = profile.profile(first, "RXF").lessons[0]
+    none = replace(lesson, teachers=lesson.teachers.iloc[:0])
+    assert "None of the 48 other trusts of its subtype that can be compared does well enough" in PAGE.about_lesson(none)
+    assert "No other trust of its subtype can be compared" in PAGE.about_lesson(replace(none, comparable=0))
+    assert "nobody to learn from is looked for" in PAGE.about_lesson(replace(none, does_well=True))
+    far = replace(lesson, typical=0.0)
+    assert "None of them is more alike than the middle trust" in PAGE.about_lesson(far)
+
+
+def test_a_trust_with_hardly_any_metrics(first):
+    whole = profile.profile(first, "RX7")
+    code, one = whole.code, whole.metrics.iloc[:1]
+    few = replace(first, metrics=pd.concat([first.metrics[first.metrics["trust_code"] != code], one]))
+    found = profile.profile(few, code)
+    assert found.lessons == ()
+    assert "fewer than two metrics" in str(PAGE.about_ends(found))
+    assert "fewer than two metrics" in PAGE.who_to_learn_from(found)._repr_html_()
+    assert tables.trust_ends(found)._repr_html_() == ""
+    assert "<svg" in charts.metric_places(found)._repr_mimebundle_()[0]["image/svg+xml"]
+
+
+def test_what_is_missing_is_said(fourth, without_rules):
+    """Metric rows of acute trusts are at hand for Q1 alone; the rules of 2026/27 are not in the kit."""
+    acute = profile.profile(fourth, "RXF")
+    assert "no metric scores of acute trusts are at hand for Q4 2025/26" in PAGE.headline(acute)
+    assert "They are at hand for Q1 2025/26" in str(PAGE.about_metrics(acute))
+    assert "95 %" not in str(PAGE.about_rank(acute))
+    assert charts.rank_shares(acute)._repr_html_() == charts.metric_places(acute)._repr_html_() == ""
+    assert tables.trust_domains(acute)._repr_html_() == tables.trust_metrics(acute)._repr_html_() == ""
+    later = profile.profile(without_rules, "RX7")
+    assert "the kit has no rules for 2026/27" in str(PAGE.limitations(later))
+    assert "the kit has no rules for 2026/27" in str(PAGE.about_segment(later))
+
+
+def test_a_trust_that_is_not_ranked(first):
+    rows = first.rebuilt.trusts.copy()
+    rows.loc["RX7", ["rank", "segment", "average_score"]] = np.nan
+    path = first.ranges.path[first.ranges.path["trust_code"] != "RX7"]
+    lost = replace(
+        first, rebuilt=replace(first.rebuilt, trusts=rows), method={},
+        ranges=replace(first.ranges, path=path, table=first.ranges.table.drop(index="RX7")),
+    )  # fmt: skip
+    found = profile.profile(lost, "RX7")
+    assert "is not ranked in Q1 2025/26" in PAGE.headline(found)
+    assert "no segment to change" in str(PAGE.about_segment(found))
+    assert PAGE.facts(found) == {"Rank": "none"}
+    assert "No other rules can be applied" in str(PAGE.about_method(found))
+
+
+def test_segments_that_are_not_sure_are_called_so(first):
+    found = profile.profile(first, "RXF")
+    shares = {f"p_segment_{n}": share for n, share in enumerate((0, 0, 0.96, 0.04), start=1)}
+    sure = replace(found, range=pd.Series({**found.range, **shares}))
+    assert "is not sure" not in str(PAGE.about_rank(sure))
+    shares |= {"p_segment_3": 0.9, "p_segment_4": 0.1}
+    assert "So its published segment, 3, is not sure." in str(
+        PAGE.about_rank(replace(found, range=pd.Series({**found.range, **shares})))
+    )
+
+
+def test_a_path_within_the_range_shows_no_change(first):
+    found = profile.profile(first, "RXF")
+    assert "so the path alone does not show that its place changed" in str(PAGE.about_path(found))
+    path = found.path.copy()
+    path.loc[2, "rank"] = 1
+    assert "its rank in Q3 2025/26; that is a sign of a change, not a test of it" in str(
+        PAGE.about_path(replace(found, path=path))
+    )
+
+
+def test_the_way_up_repeats_the_figures(first):
+    """RGD: average 2.13 and the cut-off 2.05 (NHS England's published average; METHOD, section 4)."""
+    said = str(PAGE.about_segment(profile.profile(first, "RGD")))
+    assert "To enter segment 1 its average would have to fall by 0.08 points, from 2.13 to 2.05" in said
+    held = str(PAGE.about_segment(profile.profile(first, "RXF")))
+    assert "While its deficit flag stands, no average, however good" in held
+    assert "It is in the best segment" in str(PAGE.about_segment(profile.profile(first, "RP6")))
+
+
+@pytest.mark.parametrize("code", ["RXF", "RX7", "RGD"])
+def test_charts_and_tables_carry_text(first, code):
+    found = profile.profile(first, code)
+    for chart in (charts.rank_shares(found), charts.rank_path(found), charts.metric_places(found)):
+        data, metadata = chart._repr_mimebundle_()
+        assert "<svg" in data["image/svg+xml"]
+        assert found.name in metadata["image/svg+xml"]["alt"]
+    shown = [
+        tables.trust_path(found), tables.trust_domains(found), *tables.trust_metrics(found).tables, *tables.trust_ends(found).tables,
+        tables.trust_method(found),
+    ]  # fmt: skip
+    for table in shown:
+        assert "<caption" in table._repr_html_()
+        assert "nan" not in table._repr_html_().lower().replace("finan", "")
+    counted = sum(len(table.frame) for table in tables.trust_metrics(found).tables)
+    assert counted == len(found.metrics) > 8
+    assert "data-sortable" not in "".join(table._repr_html_() for table in shown)
+
+
+def test_downloads_hold_the_figures(first, without_rules):
+    found = PAGE.download_tables(profile.profile(first, "RXF"))
+    assert set(found) == {"metrics", "quarters", "rules"}
+    assert "metrics" not in PAGE.download_tables(profile.profile(without_rules, "RXF"))
+
+
+def test_profiles_are_made_where_a_trust_is_named():
+    options = {
+        "names": (),
+        "figures": None,
+        "trust_type": "all",
+        "data": None,
+        "framework": None,
+        "out": None,
+        "workers": 1,
+    }
+    assert "trust_profile" not in names(Request(**options))
+    assert "trust_profile" in names(Request(**options, trusts=("RX7",)))

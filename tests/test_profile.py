@@ -1,0 +1,469 @@
+"""One trust: who is meant, where it stands, who to learn from; and what profiles share, kept on disk."""
+
+import os
+from contextlib import nullcontext
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+
+from nofcore import cache, cli, framework, learning, profile, profile_study, release, trusts
+from nofcore.errors import InputError
+from nofcore.metric_standing import BETTER, CANNOT_TELL, UNKNOWN, WORSE
+from tests import makers
+from tests.figures import profiles_of
+from tests.makers import ACUTE, AMBULANCE, COMMUNITY, Q1
+
+REAL_FOLDER = cache.folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_folder(tmp_path_factory):
+    """A cache of this test's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cache, "folder", cached_folder(tmp_path_factory.mktemp("kept")))
+        yield
+
+
+def cached_folder(path):
+    return lambda: path
+
+
+@pytest.fixture(scope="module")
+def study(own_folder):
+    return profiles_of(Q1)
+
+
+@pytest.fixture(scope="module")
+def first():
+    return release.embedded().release(Q1)
+
+
+# --- which trust ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wanted", "code"),
+    [
+        ("RX7", "RX7"),
+        (" rx7 ", "RX7"),
+        ("The Christie NHS Foundation Trust", "RBV"),
+        ("christie", "RBV"),
+        ("Tees, Esk & Wear Valleys", "RX3"),
+        ("north west ambulance", "RX7"),
+    ],
+)
+def test_a_trust_by_code_or_by_a_name_that_is_unique(first, wanted, code):
+    assert trusts.find(first, wanted) == code
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ("Leeds", r"3 trusts of Q1 2025/26 are meant by 'Leeds': RGD .*, RR8 .*, RY6 .*; give the code"),
+        ("Cristie", r"no trust 'Cristie' in Q1 2025/26; the nearest: RBV \(The Christie"),
+        ("RX77", r"the nearest: RX7 \(North West Ambulance"),
+        ("../../x", r"no trust '../../x' in Q1 2025/26; give a code"),
+        ("a/b", "no trust 'a/b'"),
+        ("", "no trust ''"),
+        ("trust", "no trust 'trust'"),
+    ],
+)
+def test_what_is_no_trust_or_more_than_one_is_refused_with_suggestions(first, wanted, said):
+    with pytest.raises(InputError, match=said):
+        trusts.find(first, wanted)
+
+
+def test_the_whole_name_of_one_trust_may_be_part_of_another(first):
+    """Moon stands in both names; as a whole name it is that of one."""
+    names = first.trusts["trust_name"].copy()
+    names.loc[["RX7", "RX6"]] = ["Moon NHS Trust", "Moon and Mars NHS Trust"]
+    figures = replace(first, trusts=first.trusts.assign(trust_name=names))
+    assert trusts.find(figures, "moon") == "RX7"
+    assert trusts.find(figures, "mars moon") == "RX6"
+
+
+def test_a_trust_of_other_quarters_alone_says_so():
+    archive = release.embedded()
+    gone = sorted(set(archive.release(Q1).trusts.index) - set(archive.release("Q1 2026/27").trusts.index))
+    with pytest.raises(InputError, match="only in Q1 2025/26, Q2 2025/26"):
+        trusts.find(archive.release("Q1 2026/27"), gone[0], archive)
+
+
+def test_every_full_name_means_its_trust(first):
+    for code, name in first.trusts["trust_name"].items():
+        assert trusts.find(first, name) == code
+
+
+def test_all_trusts_each_once(first):
+    assert len(trusts.find_all(first, ["RX7", "all"])) == 205
+    assert trusts.find_all(first, ["RX7", "RXF", "rx7"]) == ("RX7", "RXF")
+
+
+# --- standing -------------------------------------------------------------------------------------
+
+
+def rows_of(metric_id):
+    return [
+        (r["trust_code"], float(r["value"]))
+        for r in makers.table("observations")
+        if r["quarter"] == Q1 and r["metric_id"] == metric_id and r["value"]
+    ]
+
+
+@pytest.mark.parametrize(("value_id", "score_id", "better"), [("OF0013", "OF1013", 1), ("OF0003", "OF1003", -1)])
+def test_the_rank_in_the_pool_counts_trusts_with_better_values(study, value_id, score_id, better):
+    """Counted one by one from the embedded file; equal values may be ordered by the published Rank."""
+    values = dict(rows_of(value_id))
+    mine = study.metrics[study.metrics["metric_id"] == score_id].set_index("trust_code")
+    assert len(mine) == len(values)
+    for code, value in values.items():
+        ahead = sum(better * other > better * value for other in values.values())
+        equal = sum(other == value for other in values.values())
+        assert ahead + 1 <= mine.at[code, "rank"] <= ahead + equal
+        assert mine.at[code, "of"] == len(values)
+
+
+def test_quartiles_follow_ranks(study):
+    known = study.metrics.dropna(subset="rank")
+    assert (known["quartile"] == 1 + np.floor(4 * (known["rank"] - 1) / known["of"])).all()
+
+
+def test_staff_survey_is_ranked_within_type(study):
+    """METHOD, section 2: two staff survey scores have a pool for each type: 134, 61 and 10 trusts."""
+    mine = study.metrics[study.metrics["metric_id"] == "OF1061"]
+    assert sorted(mine["of"].unique()) == [10, 61, 134]
+
+
+def test_counts_in_a_pool_of_rates_have_no_rank(study):
+    counts = study.metrics[(study.metrics["metric_id"] == "OF1048") & (study.metrics["unit"] == "count")]
+    assert len(counts)
+    assert counts["rank"].isna().all()
+
+
+def test_domain_scores_stand_against_the_median_counted_by_hand(study):
+    row = study.domains[(study.domains["trust_code"] == "RX7") & (study.domains["domain"] == "people")].iloc[0]
+    scores = study.rebuilt.domain_scores.loc[study.rebuilt.of(AMBULANCE).index, "people"]
+    assert row["median_type"] == np.median(scores)
+    assert row["rank_type"] == 1 + sum(score < row["score"] - 1e-9 for score in scores)
+    assert row["n_type"] == 10
+
+
+def test_the_margin_is_that_of_items_around_the_mean_of_their_trust_and_domain(study):
+    """Residuals pooled by a loop over trusts and domains."""
+    items = study.rebuilt.items
+    codes = study.rebuilt.of(AMBULANCE).index
+    squares, spare = 0.0, 0
+    for code in codes:
+        for key in set(items.domains.values()):
+            mine = [items.values.at[code, name] for name in items.values if items.domains[name] == key]
+            mine = [value for value in mine if not np.isnan(value)]
+            if mine:
+                squares += sum((value - np.mean(mine)) ** 2 for value in mine)
+                spare += len(mine) - 1
+    row = study.domains[study.domains["trust_code"] == codes[0]].iloc[0]
+    assert row["margin"] == pytest.approx(1.96 * (squares / spare) ** 0.5 / row["items"] ** 0.5)
+
+
+def test_verdicts_do_not_reach_further_than_the_margin(study):
+    rows = study.domains
+    for which in ("type", "subtype"):
+        above, verdict = rows["score"] - rows[f"median_{which}"], rows[f"verdict_{which}"]
+        assert (above[verdict == BETTER] < -rows["margin"][verdict == BETTER]).all()
+        assert (above[verdict == WORSE] > rows["margin"][verdict == WORSE]).all()
+        assert (above.abs()[verdict == CANNOT_TELL] <= rows["margin"][verdict == CANNOT_TELL]).all()
+        assert (rows.loc[verdict == UNKNOWN, f"n_{which}"] < 2).all()
+        assert {BETTER, WORSE, CANNOT_TELL} <= set(verdict)
+
+
+# --- best, worst and the rest of a profile --------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", ["RXF", "RX7", "RGD", "RP6", "R1F"])
+def test_best_and_worst_are_the_ends_of_its_own_scores(study, code):
+    found = profile.profile(study, code)
+    counting = found.metrics[(found.metrics["enters"] != "not") & (found.metrics["model"] != "combined")]
+    scores = sorted(counting["score"].dropna().round(2))
+    count = min(3, len(scores) // 2)
+    assert sorted(found.best["score"].round(2)) == scores[:count]
+    assert sorted(found.worst["score"].round(2)) == scores[-count:]
+    assert not set(found.best["metric_id"]) & set(found.worst["metric_id"])
+
+
+def made_up(scores) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "trust_code": "X", "metric_id": [f"M{n}" for n in range(len(scores))], "score": scores, "rank": np.nan, "of": np.nan,
+            "enters": "by itself", "model": "rank",
+        }
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("scores", "count"), [([], 0), ([2.0], 0), ([1.0, 2.0], 1), ([1, 2, 3, 4.0], 2), ([1.0] * 9, 3)]
+)
+def test_a_trust_with_few_metrics_has_few_best_and_worst(scores, count):
+    best, worst = profile.ends(made_up(scores))
+    assert len(best) == len(worst) == count
+    assert not set(best["metric_id"]) & set(worst["metric_id"])
+
+
+@pytest.mark.parametrize("code", ["RXF", "RX7", "RGD"])
+def test_the_margin_is_the_smallest_rise_that_worsens_the_segment(study, code):
+    """Cut-offs of Q1: 2.05, 2.32 and 2.60 (NHS England's published segments); a trust on one is in the better segment."""
+    found = profile.profile(study, code)
+    average = round(found.standing["average_score"] * 100)
+    segment = int(found.standing["segment"])
+    cut = (205, 232, 260)[segment - 1]
+    assert found.margin == pytest.approx((cut - average + 1) / 100)
+
+
+def test_the_path_holds_every_quarter_with_the_published_ranks(study):
+    found = profile.profile(study, "RXF").path.set_index("quarter")
+    published = {
+        row["quarter"]: int(float(row["rank"])) for row in makers.table("league_tables") if row["trust_code"] == "RXF"
+    }
+    assert found["rank"].astype(int).to_dict() == published
+    assert found["rank_low"].notna().to_dict() == {quarter: quarter == Q1 for quarter in published}
+
+
+def test_a_trust_that_vanished_keeps_a_row_for_every_quarter():
+    archive = release.embedded()
+    gone = sorted(set(archive.release(Q1).trusts.index) - set(archive.release("Q1 2026/27").trusts.index))[0]
+    path = profile.profile(profiles_of(Q1), gone).path
+    assert list(path["quarter"]) == list(archive.quarters)
+    assert path["rank"].isna().tolist() == [False, False, False, False, True]
+
+
+def test_told_apart_are_those_above_and_below(study):
+    """Added up over the trusts of a type, those told to be above are as many as those told to be below."""
+    told = study.ranges.told.loc[study.rebuilt.of(COMMUNITY).index]
+    assert told["ahead"].sum() == told["behind"].sum() > 0
+    assert (told["ahead"] + told["behind"] <= told["others"]).all()
+
+
+@pytest.mark.parametrize(("code", "trust_type"), [("RXF", ACUTE), ("RX7", AMBULANCE), ("RGD", COMMUNITY)])
+def test_rules_and_their_ends(study, code, trust_type):
+    found = profile.profile(study, code)
+    assert found.trust_type == trust_type
+    ranks = [found.standing["rank"], *found.method["rank"]]
+    assert (found.method_range["best_rank"], found.method_range["worst_rank"]) == (min(ranks), max(ranks))
+
+
+# --- who to learn from ----------------------------------------------------------------------------
+
+
+@given(arrays(float, (5, 6), elements=st.sampled_from([1.0, 1.5, 2.0, 3.0, 4.0, np.nan])))
+def test_distance_is_the_mean_difference_over_shared_items(items):
+    found, shared = learning.distances(items, items[0])
+    for row, distance, count in zip(items, found, shared, strict=True):
+        both = [abs(a - b) for a, b in zip(row, items[0], strict=True) if not (np.isnan(a) or np.isnan(b))]
+        assert count == len(both)
+        assert (np.isnan(distance)) if not both else distance == pytest.approx(sum(both) / len(both))
+
+
+@given(st.integers(1, 400), st.integers(1, 400), st.integers(0, 400), st.integers(0, 400))
+def test_two_proportions_as_scipy_has_it(n, own_n, successes, own_successes):
+    """The square of z is Pearson's chi-squared without correction (scipy.stats.chi2_contingency)."""
+    successes, own_successes = min(successes, n), min(own_successes, own_n)
+    z = learning.proportions_z(np.array([successes]), np.array([n]), own_successes, own_n)[0]
+    table = np.array([[successes, n - successes], [own_successes, own_n - own_successes]])
+    if (table.sum(axis=0) == 0).any():
+        assert z == 0
+    else:
+        assert z**2 == pytest.approx(stats.chi2_contingency(table, correction=False).statistic, abs=1e-9)
+        assert np.sign(round(z, 9)) == np.sign(round(successes / n - own_successes / own_n, 9))
+
+
+def small_world(values, counts=None):
+    """Four trusts of one subtype with items A, B and C; the first is last on C."""
+    rules = framework.for_quarter(Q1)
+    ids = [name for name, domain in rules.item_domains.items() if domain == "access"][:3]
+    metric = rules.by_score[ids[2]]
+    codes = list("PQRS")
+    scores = pd.DataFrame(
+        {ids[0]: [2.0, 2.0, 3.0, 4.0], ids[1]: [2.0, 2.2, 3.0, np.nan], ids[2]: values[0]}, index=codes
+    )
+    metrics = pd.DataFrame(
+        {
+            "trust_code": codes, "metric_id": ids[2], "value_id": metric.value, "name": "C", "better": metric.better, "unit": "%",
+            "value": values[1], "score": values[0], "quartile": 1.0, "rank": 1.0, "of": 4.0,
+        }
+    )  # fmt: skip
+    known = pd.DataFrame(counts or [], columns=["trust_code", "metric_id", "numerator", "denominator"])
+    table = pd.DataFrame({"trust_name": codes, "trust_type": "T", "trust_subtype": "S"}, index=codes)
+    return learning.lesson(metrics.iloc[0], metrics, scores, table, known.assign(metric_id=metric.value), rules), metric
+
+
+def better_values(metric_better):
+    return [60.0, 80.0, 90.0, 95.0] if metric_better == "high" else [40.0, 20.0, 10.0, 5.0]
+
+
+def test_teachers_are_ordered_by_likeness():
+    better = framework.for_quarter(Q1)
+    name = [key for key, domain in better.item_domains.items() if domain == "access"][2]
+    values = better_values(better.by_score[name].better)
+    found, _ = small_world(([4.0, 2.0, 1.0, 1.0], values))
+    assert found.comparable == 3  # S shares one of two other items: half is enough
+    assert list(found.teachers["trust_code"]) == ["Q", "R", "S"]
+    assert found.teachers["distance"].tolist() == pytest.approx([0.1, 1.0, 2.0])
+    assert set(found.teachers["evidence"]) == {learning.NOT_KNOWN}
+
+
+def test_those_not_a_point_ahead_or_in_the_worse_half_do_not_count():
+    found, metric = small_world(([4.0, 3.1, 2.6, 2.5], better_values("high")))
+    values = better_values(metric.better)
+    found, _ = small_world(([4.0, 3.1, 2.6, 2.5], values))
+    assert list(found.teachers["trust_code"]) == ["S"]
+
+
+def test_a_trust_in_the_better_half_has_no_teachers():
+    _, metric = small_world(([4.0, 1.0, 1.0, 1.0], better_values("high")))
+    found, _ = small_world(([2.5, 1.0, 1.0, 1.0], better_values(metric.better)))
+    assert found.does_well
+    assert found.teachers.empty
+
+
+def test_those_the_counts_cannot_tell_apart_are_counted_and_not_named():
+    """Of ten patients 6 and 8 or 9 are no difference (z 0.98 and 1.55); of ten thousand they are."""
+    _, metric = small_world(([4.0, 1.0, 1.0, 1.0], better_values("high")))
+    values = better_values(metric.better)
+    small = [(code, "", value / 10, 10) for code, value in zip("PQR", values, strict=False)]
+    found, _ = small_world(([4.0, 2.0, 1.0, 1.0], values), small)
+    assert list(found.teachers["trust_code"]) == ["S"]
+    assert found.by_chance == 2
+    large = [(code, "", value * 100, 10_000) for code, value in zip("PQR", values, strict=False)]
+    found, _ = small_world(([4.0, 2.0, 1.0, 1.0], values), large)
+    assert found.teachers["evidence"].tolist() == [learning.TOLD, learning.TOLD, learning.NOT_KNOWN]
+    assert found.by_chance == 0
+
+
+@pytest.mark.parametrize("code", ["RXF", "RX7", "RGD", "RWF"])
+def test_teachers_of_real_trusts_are_of_the_subtype_and_ahead(study, code):
+    """Distances by a loop over shared items, from the league table's items."""
+    found = profile.profile(study, code)
+    assert found.lessons
+    table, items = study.rebuilt.trusts, study.rebuilt.items.values
+    for lesson in found.lessons:
+        entry = study.rebuilt.framework.by_score[lesson.metric["metric_id"]]
+        gone = {lesson.metric["metric_id"], getattr(entry, "group", None)}
+        gone |= {c.score for c in study.rebuilt.framework.combined if lesson.metric["metric_id"] in (c.rows, c.columns)}
+        for row in lesson.teachers.itertuples():
+            assert table.at[row.trust_code, "trust_subtype"] == found.subtype
+            assert row.score <= min(lesson.metric["score"] - 1, 2.5) + 1e-9
+            shared = [
+                abs(items.at[code, name] - items.at[row.trust_code, name])
+                for name in items
+                if name not in gone and not np.isnan(items.at[code, name] + items.at[row.trust_code, name])
+            ]
+            assert (row.distance, row.shared) == (pytest.approx(np.mean(shared)), len(shared))
+        assert all(a <= b for a, b in pairwise(lesson.teachers["distance"]))
+
+
+# --- the cache ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "folder", cached_folder(tmp_path))
+    return tmp_path
+
+
+def test_a_result_is_made_once(place):
+    calls = []
+    for _ in range(2):
+        assert cache.remember("x", "a", lambda: calls.append(1) or "made") == "made"
+    assert len(calls) == 1
+    cache.remember("x", "b", lambda: calls.append(1))
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize("damage", [b"", b"rubbish", None])
+def test_a_damaged_result_is_made_again(place, damage):
+    cache.remember("x", "a", lambda: "old")
+    (path,) = place.glob("*.pickle")
+    path.write_bytes(path.read_bytes()[:-1] if damage is None else damage)
+    assert cache.remember("x", "a", lambda: "new") == "new"
+    assert cache.remember("x", "a", lambda: "newer") == "new"
+
+
+def test_a_change_of_the_kit_makes_it_again(place, monkeypatch):
+    cache.remember("x", "a", lambda: "old")
+    monkeypatch.setattr(cache, "sources", lambda: "other")
+    assert cache.remember("x", "a", lambda: "new") == "new"
+
+
+def test_an_error_is_not_kept_and_nothing_is_left_behind(place):
+    with pytest.raises(InputError):
+        cache.remember("x", "a", lambda: (_ for _ in ()).throw(InputError("no")))
+    assert not list(place.iterdir())
+
+
+def test_old_results_go(place):
+    for number in range(cache.KEPT + 5):
+        cache.remember("x", str(number), lambda: 1)
+    assert len(list(place.iterdir())) == cache.KEPT
+
+
+def test_meanwhile_makes_it_elsewhere(place):
+    with cache.meanwhile("x", "a", os.getpid):
+        pass
+    assert cache.remember("x", "a", lambda: -1) not in (os.getpid(), -1) or not hasattr(os, "fork")
+
+
+def test_what_fails_meanwhile_is_made_again(place):
+    with cache.meanwhile("x", "a", lambda: 1 / 0):
+        pass
+    assert cache.remember("x", "a", lambda: "made") == "made"
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="folders have no owners here")
+def test_a_folder_that_others_may_write_to_is_not_used(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache.tempfile, "gettempdir", lambda: str(tmp_path))
+    found = REAL_FOLDER()
+    assert found.stat().st_mode & 0o077 == 0
+    found.chmod(0o777)
+    assert REAL_FOLDER() is None
+    found.rmdir()
+    found.symlink_to(tmp_path)
+    assert REAL_FOLDER() is None
+
+
+def test_other_draws_make_only_the_ranges_again(place, monkeypatch):
+    made = []
+    parts = {"_standing": (None,) * 4, "_ranges": None, "_method": None, "_ways": None}
+    for part, result in parts.items():
+        monkeypatch.setattr(profile_study, part, lambda *_, part=part, result=result: made.append(part) or result)
+    monkeypatch.setattr(cache, "meanwhile", lambda *_: nullcontext())
+    for draws, seed in ((10, 1), (10, 1), (10, 2), (20, 2)):
+        profile_study.study(release.embedded(), Q1, None, draws, seed)
+    assert sorted(made) == ["_method", "_ranges", "_ranges", "_ranges", "_standing", "_ways"]
+    profile_study.study(release.embedded(), "Q4 2025/26", None, 20, 2)
+    assert len(made) == 10
+
+
+# --- the command line -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given_", "said"),
+    [
+        (["--trust", "../../x"], "no trust '../../x'"),
+        (["--trust", "RX7", "a/b"], "no trust 'a/b'"),
+        (["--trust", "Leeds"], "3 trusts"),
+        ([], "needs --trust"),
+        (["--trust", "RXF", "--trust-type", "ambulance"], "leave out --trust-type"),
+        (["--trust", "RX7", "trust_profile"], "name pages before --trust"),
+    ],
+)
+def test_a_trust_that_is_none_writes_nothing(tmp_path, capsys, given_, said):
+    out = tmp_path / "out"
+    assert cli.main(["report", "trust_profile", *given_, "--out", str(out)]) == 2
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
