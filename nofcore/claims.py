@@ -26,6 +26,7 @@ from nofcore.framework import Claim, Framework
 from nofcore.randomness import Block, tally
 from nofcore.ranking import minimum_ranks
 from nofcore.release import Release
+from nofcore.strata import correlate_within
 from nofcore.wording import plural
 
 QUARTILES = ("best", "second", "third", "worst")
@@ -179,8 +180,9 @@ def by_subtype(tested: Tested, figures: Release) -> pd.DataFrame:
 
     A row a pair and subtype: metric_a, metric_b, subtype, and the columns of `nofcore.correlation.FIGURES`, p
     adjusted over all rows. A last row a pair, `LIKE_WITH_LIKE`: Pearson's correlation of the ranks (of the figures
-    themselves where the method is Pearson's) less the means of their subtypes, over all trusts with both; trusts
-    alone in their subtype left out."""
+    themselves where the method is Pearson's) less the means of their subtypes, over all trusts with both, permuted
+    within subtypes (`nofcore.strata`); trusts alone in their subtype left out. The p-values of these last rows are
+    adjusted among themselves."""
     made, rows = tested.correlations.aligned, []
     names, whose = made.metrics["short"].to_dict(), plural(made.trust_type)
     subtypes = figures.trusts["trust_subtype"].reindex(made.values.index)
@@ -193,14 +195,15 @@ def by_subtype(tested: Tested, figures: Release) -> pd.DataFrame:
             found = correlation.correlate(both[kinds == subtype], [pair], made.method, draws, seed, names, whose)
             rows.append(found.reset_index().assign(subtype=subtype))
         figures_of = both if made.method == "pearson" else both.rank()
-        groups = figures_of[kinds.map(kinds.value_counts()) > 1].groupby(kinds)
-        residual = figures_of - groups.transform("mean")
-        found = correlation.correlate(residual, [pair], "pearson", draws, seed, names, whose)
-        rows.append(found.reset_index().assign(subtype=LIKE_WITH_LIKE))
+        found = correlate_within(figures_of[pair[0]], figures_of[pair[1]], kinds, draws, seed)
+        labels = {"metric_a": pair[0], "metric_b": pair[1], "subtype": LIKE_WITH_LIKE}
+        rows.append(pd.DataFrame([found.to_dict() | labels]))
     if not rows:
         return pd.DataFrame(columns=["metric_a", "metric_b", "subtype", *correlation.FIGURES])
     found = pd.concat(rows, ignore_index=True)
-    found["p_adjusted"] = correlation.adjusted(found["p"].to_numpy(dtype=float))
+    together = found["subtype"] == LIKE_WITH_LIKE
+    for rows_of in (together, ~together):
+        found.loc[rows_of, "p_adjusted"] = correlation.adjusted(found.loc[rows_of, "p"].to_numpy(dtype=float))
     return found[["metric_a", "metric_b", "subtype", *correlation.FIGURES]]
 
 

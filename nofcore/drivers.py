@@ -231,14 +231,14 @@ def domain_gap(matrix: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def domain_p(matrix: np.ndarray, labels: np.ndarray, draws: int, seed: int) -> tuple[float, float]:
-    """(p, its Monte Carlo error): how often shuffled labels give a gap at least as large (one-sided)."""
+    """(p, its Monte Carlo error): how often shuffled labels give a gap at least as far from 0, on either side."""
     observed = domain_gap(matrix, labels[None])[0]
     if np.isnan(observed):
         return np.nan, np.nan
 
     def count(block: Block) -> int:
         shuffled = block.generator().permuted(np.tile(labels, (block.size, 1)), axis=1)
-        return int((domain_gap(matrix, shuffled) >= observed - 1e-9).sum())
+        return int((np.abs(domain_gap(matrix, shuffled)) >= abs(observed) - 1e-9).sum())
 
     p, error = p_values(np.array([tally(count, int.__add__, draws, seed, None)]), draws)
     return float(p[0]), float(error[0])

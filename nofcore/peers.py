@@ -24,6 +24,7 @@ from nofcore.correlation import adjusted, check_method, correlate, p_values
 from nofcore.defaults import CORRELATION_DRAWS, SEED
 from nofcore.league import LeagueTable
 from nofcore.randomness import Block, tally
+from nofcore.strata import correlate_within
 from nofcore.wording import plural
 
 KINDS = {"trust_subtype": "subtypes", "region": "regions", "trust_type": "types of trust"}
@@ -155,7 +156,7 @@ def correlates(
 ) -> Correlates:
     """Set each column of an analyst's table against the average, the domain scores and the residual of the average from
     the mean of its subtype, all turned so that high is good: a positive coefficient means that trusts with more of
-    the column do better."""
+    the column do better. Beside the residual the column too is taken less the means of subtypes (`nofcore.strata`)."""
     check_method(method)
     mine = within_subtype(rebuilt, trust_type)
     outcomes = pd.DataFrame({AVERAGE: -mine["average_score"], RESIDUAL: -mine["residual"]})
@@ -165,6 +166,15 @@ def correlates(
     pairs = [(("own", column), ("outcome", outcome)) for column in own.values for outcome in outcomes]
     names = {("outcome", key): outcome_name(key, rebuilt) for key in outcomes} | {("own", c): c for c in own.values}
     found = correlate(table, pairs, method, draws, seed, names, plural(trust_type)).reset_index(drop=True)
+    for place, (own_column, outcome) in enumerate(pairs):
+        if outcome == ("outcome", RESIDUAL) and not np.isnan(found.at[place, "coefficient"]):
+            both = pd.DataFrame({"own": table[own_column], "average": outcomes[AVERAGE]}).dropna()
+            both = both if method == "pearson" else both.rank()
+            inside = correlate_within(
+                both["own"], both["average"], mine["trust_subtype"].reindex(both.index), draws, seed
+            )
+            found.loc[place, list(inside.index)] = inside
+    found["p_adjusted"] = adjusted(found["p"].to_numpy(dtype=float))
     found.insert(0, "column", [column for (_, column), _ in pairs])
     found.insert(1, "outcome", [outcome for _, (_, outcome) in pairs])
     without = tuple(mine.index.difference(own.values.index))

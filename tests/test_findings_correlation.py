@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
 
 from nofcore import charts, claims, cli, consistency, correlation, findings, framework, league, peers, release, tables
@@ -387,3 +388,26 @@ def test_bad_words_in_a_notebook(figures, rebuilt):
         correlation.correlations(figures, RULES, ACUTE, "phi")
     assert "the method must be one of" in str(says.driven(rebuilt, ACUTE, "phi", 10, 1))
     assert findings.correlation is says
+
+
+@pytest.mark.parametrize(
+    ("coefficients", "adjusted", "expected"),
+    [
+        ([0.6, 0.7], [0.01, 0.01], "goes with"),
+        ([-0.6, -0.7], [0.01, 0.01], "pulls against"),
+        ([-0.6, 0.0, 0.05], [0.2, 0.9, 0.9], "says little about"),
+        ([0.6, 0.1], [0.01, 0.4], "goes with or against, for some of them only,"),
+        ([0.6, -0.7], [0.01, 0.01], "goes with or against, for some of them only,"),
+    ],
+)
+def test_a_claim_is_as_strong_as_its_figures(coefficients, adjusted, expected):
+    """Half or more, all on one side and all beyond chance: only then do ranks go together."""
+    assert says._how_close(pd.DataFrame({"coefficient": coefficients, "p_adjusted": adjusted})) == expected
+
+
+def test_domains_that_agree_less_than_by_lot_say_so(ambulance):
+    """Ambulance trusts: -0.38 within domains, 0.16 across, further apart than labels put by lot."""
+    structure = replace(ambulance.driven.structure, within=-0.38, across=0.16, p=0.015)
+    said = says._domains_said(structure)
+    assert "go together less than groups of items put together by lot" in said
+    assert "open" in says._domains_said(replace(structure, p=0.4))

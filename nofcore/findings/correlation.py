@@ -66,12 +66,22 @@ def _claim_in_short(tested: Tested) -> str:
         return ""
     listed = _listed([f"{value:.2f}" for value in rows["coefficient"]])
     names = _listed([in_text(name) for name in tested.correlations.aligned.metrics["short"]])
-    says = "says little about" if (rows["coefficient"] ** 2).max() < LITTLE else "goes with"
+    says = _how_close(rows)
     beyond = int((rows["p_adjusted"] <= SURE).sum())
     return (
         f"A trust's place on one of {names} {says} its place on another: correlations of {listed}, {_none_or(beyond)} "
         "of them beyond chance."
     )
+
+
+def _how_close(rows: pd.DataFrame) -> str:
+    """In words: all coefficients of half or more and beyond chance, on one side; none of half; or some."""
+    strong = (rows["coefficient"] ** 2 >= LITTLE) & (rows["p_adjusted"] <= SURE)
+    if strong.all() and (rows["coefficient"] > 0).all():
+        return "goes with"
+    if strong.all() and (rows["coefficient"] < 0).all():
+        return "pulls against"
+    return "goes with or against, for some of them only," if strong.any() else "says little about"
 
 
 def _drivers_in_short(driven: Drivers | Text) -> list[str]:
@@ -174,16 +184,22 @@ def about_pairs(found: Correlations) -> Text:
         )
     up = known.sort_values("coefficient", ascending=False).head(3)
     down = known.sort_values("coefficient").head(3)
-    none = " None of the latter can be told apart from no relation." if (down["p_adjusted"] > SURE).all() else ""
+    none = (
+        " Adjusted for the number of pairs, none of the latter can be told apart from no relation."
+        if (down["p_adjusted"] > SURE).all()
+        else ""
+    )
+    one = "the same straight line for all" if found.method == "pearson" else "the same order of trusts on both"
     return Text(
         (
             *_small(int(known["n"].max()), found.trust_type),
             f"{METHODS[found.method]} between "
             f"{'published values' if found.aligned.on == 'values' else 'metric scores'}, each over the trusts that "
-            "have both. Figures are turned so that above 0 means good with good: 1 is the same order of trusts on "
-            f"both, 0 no relation, -1 the opposite order.{_order_of_equals(found)}",
+            f"have both. Figures are turned so that above 0 means good with good: 1 is {one}, 0 no tendency to rise or fall "
+            f"together, -1 the opposite.{_order_of_equals(found)}",
             f"The pairs most alike (in brackets the 95 % interval): {_pairs_said(up)}. The pairs most opposed: "
-            f"{_pairs_said(down)}.{none}",
+            f"{_pairs_said(down)}.{none} These are picked as the extremes of {len(known)}, so they are likely nearer to 0 than "
+            "shown, and each interval is for one pair by itself.",
             _beyond_chance(known),
         )
     )
@@ -200,8 +216,8 @@ def _beyond_chance(known: pd.DataFrame) -> str:
     border = _near_the_border(known)
     return (
         f"{int(beyond.sum())} of {counted(len(known), 'coefficient')} {'is' if beyond.sum() == 1 else 'are'} beyond "
-        f"chance: p-values are adjusted for their number (Benjamini and Hochberg), so that at most {_share(SURE)} of "
-        "such finds are expected to be false. The others cannot be told apart from no relation, which is not the same "
+        f"chance: p-values are adjusted for their number (Benjamini and Hochberg), so that about {_share(SURE)} of "
+        "such finds at most are expected to be false (exact for independent tests, which these are not). The others cannot be told apart from no relation, which is not the same "
         f"as having none.{border}"
     )
 
@@ -576,6 +592,7 @@ def about_structure(found: Drivers | Text) -> Text:
     just = f" ({barely} of them by less than a tenth)" if barely else ""
     return Text(
         (
+            *_small(found.trusts, found.trust_type),
             f"Cronbach's alpha is {made.alpha:.2f} ({_interval(made.alpha_low, made.alpha_high)}) over the "
             f"{len(made.items)} items that at least half of the trusts have. By the usual rules of thumb (0.7 to call "
             f"items one scale, 0.9 to judge single cases by it) {_alpha_said(made)}. An index of different things need "
@@ -616,12 +633,17 @@ def _alpha_said(made: drivers.Structure) -> str:
 def _domains_said(made: drivers.Structure) -> str:
     if np.isnan(made.p):
         return "Domains cannot be compared, because no two items are of one domain, or all are."
-    told = "hang together more than" if made.p <= SURE else "cannot be told apart from"
+    more = made.within > made.across
+    told = (
+        f"items of one domain go together {'more' if more else 'less'} than"
+        if made.p <= SURE
+        else "whether domains hang together is open: they cannot be told apart from"
+    )
     return (
         f"Items of one domain correlate {made.within:.2f} on average ({counted(made.pairs_within, 'pair')}), items of "
         f"different domains {made.across:.2f} ({counted(made.pairs_across, 'pair')}). With domain labels shuffled, the "
-        f"difference is as large in {_share(made.p)} of the draws: the domains {told} groups of items put together by "
-        "lot."
+        f"difference is as far from none in {_share(made.p)} of the draws: {told} groups of items put together by lot. Two "
+        "items that say nearly the same thing weigh heavily in this, whether they stand in one domain or in two."
     )
 
 
@@ -745,11 +767,12 @@ def about_subtypes(rows: pd.DataFrame, made: correlation.Aligned) -> Text:
     if len(rows) < 2:
         return Text((f"All {plural(made.trust_type)} are of one subtype, so there is nothing to compare.",))
     known = rows.dropna(subset="rest_correlation")
-    like = known[known["rest_p_adjusted"] <= SURE]
+    like = known[(known["rest_p_adjusted"] <= SURE) & (known["trusts"] >= SMALL)]
     small = rows[rows["trusts"] < SMALL]["subtype"]
     said = (
-        f"Within {_listed(like['subtype'])} the metrics go together in a way that is like that of the other subtypes, "
-        "beyond chance."
+        f"Within {_listed(_with_agreement(like))} the pattern of coefficients resembles that of the other subtypes more than "
+        "chance would make it (in brackets how far the two agree: 1 is wholly, 0 not at all). Pairs of metrics that say "
+        "nearly the same thing everywhere make up part of that."
         if len(like)
         else "In no subtype can the pattern of correlations be told apart from one that has nothing to do with that of "
         "the others."
@@ -757,6 +780,10 @@ def about_subtypes(rows: pd.DataFrame, made: correlation.Aligned) -> Text:
     if len(small):
         said += f" Fewer than {SMALL} trusts stand behind {_listed(small)}: single coefficients there mean little."
     return Text((said,))
+
+
+def _with_agreement(rows: pd.DataFrame) -> list[str]:
+    return [f"{row.subtype} ({row.rest_correlation:.2f})" for row in rows.itertuples()]
 
 
 def type_table(figures: release.Release, rules: Framework, found: Correlations) -> tables.Table:
