@@ -418,7 +418,7 @@ def _open_way(profile: Profile) -> str:
     return (
         f"{fall}. {int(row['able'])} of {counted(int(row['metrics']), 'metric')} that can be followed could bring that alone; the change that passes the fewest "
         f"trusts is {_inside(row['name'])} from {row['value']:g} to {row['new_value']:g} ({say(row['change'], row['unit'])}, "
-        f"{counted(int(row['pool_places']), 'place')} in its pool). All others are taken to stand still, which they will not."
+        f"{counted(int(row['pool_places']), 'place')} in its pool). All other figures are taken to stand still, which they will not."
     )
 
 
