@@ -2,11 +2,24 @@
 
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
+from hypothesis import settings
 
 from nofcore import release
 
+# How long an example takes says more about the machine than about the kit; speed is measured in benchmarks/.
+settings.register_profile("kit", deadline=None)
+settings.load_profile("kit")
+
 OFFICIAL = Path(__file__).parents[2] / "shared" / "data" / "official"
+
+
+@pytest.fixture(autouse=True)
+def no_figure_left_open():
+    """A chart that is looked at but not shown would stay in memory."""
+    yield
+    plt.close("all")
 
 
 @pytest.fixture(scope="session")
