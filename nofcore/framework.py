@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import field
 from difflib import get_close_matches
 from functools import cached_property, lru_cache
@@ -64,13 +64,15 @@ class Segments:
 
     ``percentiles``: the cut-offs are these percentiles of the averages (linear interpolation) over
     all types together (``pool = "all"``) or each type (``"type"``). ``thresholds``: the cut-offs
-    are given. A trust on a cut-off is in the better segment.
+    are given. A trust on a cut-off is in the better segment. ``domains``: domain scores are cut by the
+    "same" rule (percentiles of the domain's own scores; thresholds cut none), or it is "unknown" how.
     """
 
     rule: Literal["percentiles", "thresholds"]
     percentiles: tuple[Number, ...] = ()
     thresholds: tuple[Number, ...] = ()
     pool: Literal["all", "type"] = "all"
+    domains: Literal["same", "unknown"] = "same"
 
     @model_validator(mode="after")
     def _increasing(self):
@@ -206,7 +208,10 @@ class Metric:
     """One scored metric and the rule that turns its value into a score.
 
     ``survey``: it comes from a survey; ``rescored``: its published score was made by another rule,
-    so it is always scored from the value.
+    so it is always scored from the value. ``unknown``: what is not known of its rule: "model" (then
+    the model is "published": scores are taken as they are published), "standard" or "floor" (then
+    there is no number, and ``between`` may name values seen on either side of it); ``inferred``: keys
+    that are our inference.
     """
 
     score: Text
@@ -228,6 +233,9 @@ class Metric:
     spread: Spreading = field(default_factory=Spreading)
     survey: Annotated[bool, Field(strict=True)] = False
     rescored: Annotated[bool, Field(strict=True)] = False
+    unknown: tuple[Literal["model", "standard", "floor"], ...] = ()
+    between: tuple[Number, Number] | None = None
+    inferred: tuple[Literal["better", "model", "standard", "floor", "pool", "trust_types"], ...] = ()
 
     @model_validator(mode="after")
     def _complete(self):
@@ -237,12 +245,31 @@ class Metric:
             raise ValueError(f"key spread does not belong to model {self.model!r}, which spreads nothing")
         if self.model != "published" and (self.value is None or self.better is None):
             raise ValueError(f"model {self.model!r} needs the keys value and better")
+        if self.value and self.better is None:
+            raise ValueError("a metric with a value needs the key better")
+        self._check_unknown()
         for key, model in (("standard", "standard"), ("floor", "floor"), ("otherwise", "lookup")):
-            if (getattr(self, key) is not None) != (self.model == model):
+            if (getattr(self, key) is not None) != (self.model == model and key not in self.unknown):
                 raise ValueError(f"key {key} belongs to model {model!r}, and only to it")
         if bool(self.brackets) != (self.model == "lookup"):
             raise ValueError("key brackets belongs to model 'lookup', and only to it")
         return self
+
+    def _check_unknown(self):
+        for key, model in (("model", "published"), ("standard", "standard"), ("floor", "floor")):
+            if key in self.unknown and self.model != model:
+                raise ValueError(f"unknown {key!r} belongs to model {model!r}, and only to it")
+        if self.value and self.model == "published" and "model" not in self.unknown:
+            raise ValueError("only its score is published, so it has no value, unless unknown names the model")
+        if self.between and not {"standard", "floor"} & {*self.unknown}:
+            raise ValueError("key between belongs to an unknown standard or floor, and only to it")
+        if self.between and self.between[0] >= self.between[1]:
+            raise ValueError("between must increase")
+
+    @property
+    def scorable(self) -> bool:
+        """Whether its score can be made from its value: there is one, and its rule is known in full."""
+        return self.model != "published" and not self.unknown
 
     @property
     def lookup(self) -> Lookup:
@@ -427,6 +454,28 @@ class Framework:
         return {entry.score: entry for entry in (*self.metric, *self.combined)}
 
     @cached_property
+    def only_published(self) -> frozenset[str]:
+        """Scores that cannot be made from values: no value is published, or their rule is not known in full."""
+        metrics = {metric.score for metric in self.metric if not metric.scorable}
+        return frozenset(metrics | {c.score for c in self.combined if {c.rows, c.columns} & metrics})
+
+    def not_known(self, at_hand: Collection[str]) -> tuple[str, ...]:
+        """What is not known of these rules, in words, parts of a sentence. ``at_hand``: scores of which there are
+        figures; the other metrics are counted and not named."""
+        unknown = [metric for metric in self.metric if metric.unknown]
+        named = [metric for metric in unknown if metric.score in at_hand]
+        found = [_in_sentence(rule.text) for rule in self.rule if rule.basis == "unknown"]
+        if models := [metric.short for metric in named if "model" in metric.unknown]:
+            found.append(f"how these are scored: {', '.join(models)} (their scores are taken as published, rounded)")
+        for key in ("standard", "floor"):
+            if marks := [_with_bounds(metric) for metric in named if key in metric.unknown]:
+                found.append(f"the {key} of {', '.join(marks)}")
+        if others := len(unknown) - len(named):
+            rest = "1 metric" if others == 1 else f"{others} metrics"
+            found.append(f"some or all of the rule of {rest} without figures here")
+        return tuple(found)
+
+    @cached_property
     def item_domains(self) -> dict[str, str]:
         """The domain of every item. An item is named by its score, or by the key of its group."""
         single = [metric for metric in self.metric if metric.averaged and metric.group is None]
@@ -502,6 +551,16 @@ class Framework:
     def segment_count(self) -> int:
         rule = self.segments
         return len(rule.percentiles if rule.rule == "percentiles" else rule.thresholds) + 1
+
+
+def _in_sentence(text: str) -> str:
+    """A sentence as part of a longer one."""
+    return (text[0].lower() + text[1:]).removesuffix(".")
+
+
+def _with_bounds(metric: Metric) -> str:
+    low, high = metric.between or (None, None)
+    return metric.short if low is None else f"{metric.short} (between {low:g} and {high:g})"
 
 
 def _check_unique(what: str, names: list[str]) -> None:

@@ -159,7 +159,7 @@ def prepare(rebuilt: LeagueTable, figures: Release, framework: Framework) -> Sta
         raise InputError(f"{rebuilt.quarter}: no metric scores are at hand, so no change of a value can be followed")
     figures = scoring.within(figures, framework)
     broken = _broken_pools(figures, framework)
-    wanted = [metric.value for metric in framework.metric if metric.value and metric.value not in broken]
+    wanted = [metric.value for metric in framework.metric if metric.scorable and metric.value not in broken]
     wanted = [name for name in wanted if len(scoring.observed(figures, [name]))]
     if not wanted:
         scoring.require_whole_pools(figures, framework)
@@ -185,7 +185,7 @@ def prepare(rebuilt: LeagueTable, figures: Release, framework: Framework) -> Sta
 
 def _broken_pools(figures: Release, framework: Framework) -> dict[str, str]:
     """Metrics of which part of a pool is not at hand, with what is missing."""
-    valued = [metric for metric in framework.metric if metric.value]
+    valued = [metric for metric in framework.metric if metric.scorable]
     have = set(scoring.observed(figures, [metric.value for metric in valued])["trust_type"])
     return {
         metric.value: ", ".join(sorted(set(metric.trust_types) - have))
@@ -216,6 +216,7 @@ def _from_what_is(plan: Rescoring, metrics: Mapping[str, Pooled], wide) -> tuple
 
 
 ONLY_SCORE = "only its score is published: it stays as published"
+NO_RULE = "its rule is not known in full: it stays as published"
 NO_VALUE = "its score is published without a value: it stays as published"
 SUPPRESSED = "its value is missing or suppressed"
 NO_SCORE = "it enters no average: no score is published, or the rules leave it out"
@@ -233,6 +234,9 @@ def _left_out(figures, framework: Framework, plan: Rescoring, metrics, broken, t
             rows += [(code, metric, ONLY_SCORE) for code in scored]
             continue
         valued = set(listed.loc[listed["value"].notna(), "trust_code"])
+        if not metric.scorable:
+            rows += [(code, metric, NO_RULE) for code in scored | valued]
+            continue
         rows += [(code, metric, SUPPRESSED) for code in set(listed["trust_code"]) - valued]
         rows += [(code, metric, NO_VALUE) for code in scored - set(listed["trust_code"])]
         if metric.value in broken:

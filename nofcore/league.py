@@ -18,6 +18,7 @@ from nofcore import periods, scoring, wording
 from nofcore import release as releases
 from nofcore.errors import InputError
 from nofcore.framework import Combined, Framework, Metric, Override
+from nofcore.notes import NO_RANKS, NO_SEGMENTS, ROUTINE, Note
 from nofcore.ranking import minimum_ranks, place_type
 from nofcore.release import Release
 from nofcore.scoring import EXACT, to_hundredths
@@ -259,7 +260,7 @@ def scores_to_average(
 
     ``start`` "scores": recovered from the published ones, rounded first where the framework says so
     for this quarter; those that its rules make anew come from the values. "values": recomputed from
-    the values and not rounded; scores that are only published are taken as they are. Figures that
+    the values and not rounded; scores that cannot be (`Framework.only_published`) are the published ones. Figures that
     the rules count as too old are left out. What a reader should know is added to ``notes``.
     """
     notes = [] if notes is None else notes
@@ -274,8 +275,7 @@ def scores_to_average(
     else:
         recomputed = scoring.scores_from_values(release, framework)
         notes += scoring.pool_notes(release, framework)
-        only = {metric.score for metric in framework.metric if metric.model == "published"}
-        rest = published[published["metric_id"].isin(only)]
+        rest = published[published["metric_id"].isin(framework.only_published)]
         scores = pd.concat([recomputed, rest], ignore_index=True)[columns]
     return _fresh(scores, release, framework, notes) if framework.freshness else scores
 
@@ -287,7 +287,8 @@ def _scores_anew(release: Release, framework: Framework, published: pd.DataFrame
     rounded = to_hundredths(scores["score"], framework.scale.decimals) / 10**framework.scale.decimals
     anew = scoring.scored_anew(framework)
     listed = ", ".join(score for score in framework.score_ids if score in anew)
-    notes.append(f"{release.quarter}: scored again from the values, by rules other than the published: {listed}")
+    text = f"{release.quarter}: scored again from the values, by rules other than the published: {listed}"
+    notes.append(Note(text, ROUTINE))
     lost = scoring.observed(release, anew).merge(scores[["trust_code", "metric_id"]], how="left", indicator=True)
     if count := int((lost["_merge"] == "left_only").sum()):
         notes.append(
@@ -403,6 +404,7 @@ def build(
         cuts = cuts or _cut_offs(trusts, release, framework, notes)
         _segment_published(trusts, framework, cuts, notes)
     _rank(trusts, notes, framework.ranking if framework else "segment")
+    notes += _not_known(release, framework)
     domain_scores, domain_segments = _domains(made, trusts, framework, notes)
     trusts = trusts.sort_values(["trust_type", "rank", "trust_code"])
     return LeagueTable(
@@ -443,6 +445,23 @@ def from_results(release: Release, rule: Override | str | None, ranking: str = "
     trusts = trusts.sort_values(["trust_type", "rank", "trust_code"])
     empty = pd.DataFrame(index=trusts.index)
     return LeagueTable(release.quarter, trusts, empty, empty, None, {}, tuple(notes), None)
+
+
+def from_averages(release: Release, framework: Framework) -> LeagueTable:
+    """League tables from published averages and override flags alone, segments made by the rules.
+
+    A trust of a type that the rules do not know, or whose average or deciding flag is not published, has no
+    segment. Raises InputError where cut-offs need averages that are missing.
+    """
+    trusts = _start_table(release, framework.average.decimals)
+    trusts[["unadjusted_segment", "segment"]] = np.nan
+    notes: list[str] = []
+    cuts = _cut_offs(trusts, release, framework, [])  # who is in the cut-offs is plain: all who have an average
+    _segment_published(trusts, framework, cuts, notes)
+    _rank(trusts, [], framework.ranking)
+    trusts = trusts.sort_values(["trust_type", "rank", "trust_code"])
+    empty = pd.DataFrame(index=trusts.index)
+    return LeagueTable(release.quarter, trusts, empty, empty, None, cuts, tuple(notes), framework)
 
 
 def _start_table(release: Release, decimals: int = 2) -> pd.DataFrame:
@@ -520,10 +539,11 @@ def _segment_published(trusts: pd.DataFrame, framework: Framework, cuts: Mapping
         unknown &= adjusted != _adjusted(unadjusted, np.ones(len(mine), dtype=bool), rule, worst)
         if unknown.any():
             trusts.loc[mine.index, "segment"] = np.nan
-            notes.append(
+            text = (
                 f"{trust_type}: not segmented, as the override flags of {wording.counted(int(unknown.sum()), 'trust')} "
                 "without metric rows are not known and decide their segments"
             )
+            notes.append(Note(text, NO_SEGMENTS, [trust_type]))
 
 
 def _without_figures(trusts: pd.DataFrame, release: Release, framework: Framework) -> list[str]:
@@ -549,9 +569,8 @@ def _unlike_published(trusts: pd.DataFrame, release: Release) -> list[str]:
     count = int((off > 0.004).sum())
     if not count:
         return []
-    return [
-        f"{release.quarter}: {count} of {len(off)} rebuilt averages differ from the published ones, by up to {off.max():.2f}"
-    ]
+    text = f"{release.quarter}: {count} of {len(off)} rebuilt averages differ from the published ones, by up to {off.max():.2f}"
+    return [Note(text, ROUTINE)]
 
 
 def _flags(trusts: pd.DataFrame, release: Release, framework: Framework) -> pd.Series:
@@ -653,7 +672,8 @@ def _cut_off_note(cuts, known: pd.DataFrame, missing: list[str], release: Releas
         "published, from the embedded league tables": missing,
     }
     sources = "; ".join(f"{how}: {', '.join(types)}" for how, types in parts.items() if types)
-    return f"{release.quarter}: segment cut-offs {' / '.join(map(wording.points, cuts))} from averages {sources}"
+    text = f"{release.quarter}: segment cut-offs {' / '.join(map(wording.points, cuts))} from averages {sources}"
+    return Note(text, ROUTINE)
 
 
 def _note_published(trusts, release: Release, framework: Framework | None, notes: list[str]) -> None:
@@ -671,6 +691,15 @@ def _note_published(trusts, release: Release, framework: Framework | None, notes
             )
 
 
+def _not_known(release: Release, framework: Framework | None) -> list[str]:
+    """What is not known of the rules, as far as the figures at hand go."""
+    if framework is None:
+        return []
+    at_hand = set(release.observations.loc[release.observations["value"].notna(), "metric_id"].unique())
+    found = framework.not_known(at_hand)
+    return [f"what is not known about these rules ({framework.year}): {'; '.join(found)}"] if found else []
+
+
 def _rank(trusts: pd.DataFrame, notes: list[str], ranking: str) -> None:
     """League rank and rank on the average alone, in place; a trust without average or segment has none."""
     known = (trusts["average_score"].notna() & trusts["segment"].notna()).to_numpy()
@@ -684,7 +713,8 @@ def _rank(trusts: pd.DataFrame, notes: list[str], ranking: str) -> None:
     if not known.all():
         codes = trusts.index[~known]
         listed = f"{', '.join(codes[:20])}{' ...' if len(codes) > 20 else ''}"
-        notes.append(f"not ranked, for want of metric scores or of an average and segment: {listed}")
+        text = f"not ranked, for want of metric scores or of an average and segment: {listed}"
+        notes.append(Note(text, NO_RANKS, trusts.loc[codes, "trust_type"].unique()))
 
 
 def _domains(made: Items | None, trusts, framework, notes: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -703,7 +733,9 @@ def _domains(made: Items | None, trusts, framework, notes: list[str]) -> tuple[p
     absent = sorted(
         {*framework.trust_types} - {*ranked["trust_type"]} | {*ranked.loc[~ranked["recomputed"], "trust_type"]}
     )
-    if rule.rule != "percentiles" or rule.pool != "all":
+    if rule.domains == "unknown":
+        notes.append(f"{trusts['quarter'].iat[0]}: domain segments were not recomputed; their rule is not known")
+    if rule.domains == "unknown" or rule.rule != "percentiles" or rule.pool != "all":
         return scores, empty
     if absent:
         notes.append(

@@ -166,7 +166,7 @@ def identities(framework: Framework) -> dict[str, str]:
 
 def _identity(metric: Metric) -> str:
     """Names, domain and the types that report a metric may change without a change of the rule."""
-    apart = {"score", "value", "name", "short", "domain", "trust_types", "rescored", "survey"}
+    apart = {"score", "value", "name", "short", "domain", "trust_types", "rescored", "survey", "inferred"}
     rule = {field.name: getattr(metric, field.name) for field in fields(metric) if field.name not in apart}
     return f"{_digits(metric.score)} {rule}"
 

@@ -17,6 +17,7 @@ from nofcore.release import Release
 FROM_VALUES = "metric values"
 FROM_SCORES = "published metric scores"
 FROM_RESULTS = "published average and segment"
+FROM_AVERAGES = "published average and deficit flag"
 """What a figure was rebuilt from."""
 
 CLOSE = 0.01
@@ -88,8 +89,10 @@ class Reproduction:
 
 
 def reproduce(release: Release, framework: Framework | None) -> Reproduction:
-    """Rebuild a quarter from published averages and segments, from metric scores and from metric values."""
+    """Rebuild a quarter from published averages and segments or flags, from metric scores and from metric values."""
     frames, notes = [_compare_ranks(release)], []
+    if framework:
+        frames.append(_compare_segments(release, framework, notes))
     for start, name in (("scores", FROM_SCORES), ("values", FROM_VALUES)):
         try:
             rebuilt = league.build(release, framework, start)
@@ -142,6 +145,22 @@ def _compare_ranks(release: Release) -> pd.DataFrame:
     )
 
 
+def _compare_segments(release: Release, framework: Framework, notes: list[str]) -> pd.DataFrame:
+    """Segments before and after the override, and league rank, from the published average and flag."""
+    try:
+        rebuilt = league.from_averages(release, framework)
+    except InputError as error:
+        notes.append(f"not rebuilt from {FROM_AVERAGES}: {error}")
+        return _frame(FROM_AVERAGES, "segment", [], [], [])
+    notes += [f"from {FROM_AVERAGES}: {note}" for note in rebuilt.notes]
+    published = release.league.loc[rebuilt.trusts.index]
+    names = {"unadjusted segment": "unadjusted_segment", "segment": "segment", "league rank": "rank"}
+    return pd.concat(
+        _frame(FROM_AVERAGES, quantity, published.index, published[name], rebuilt.trusts[name])
+        for quantity, name in names.items()
+    )
+
+
 def _compare_metric_scores(release: Release, framework: Framework) -> pd.DataFrame:
     scores = scoring.scores_from_values(release, framework)
     decimals = framework.scale.decimals
@@ -178,3 +197,19 @@ def _compare_domains(release: Release, rebuilt: LeagueTable, start: str) -> Iter
                 published = observed.loc[identifier]
                 rebuilt_values = table[domain.key].reindex(published.index)
                 yield _frame(start, quantity, published.index, published, rebuilt_values, identifier)
+
+
+def in_words(release: Release, framework: Framework | None) -> str | None:
+    """How many published league ranks the rules rebuild, by the route that starts furthest back; None if none is published.
+
+    >>> from nofcore import release
+    >>> from nofcore.framework import load, shipped
+    >>> in_words(release.read().release("Q1 2025/26"), load(shipped()["2025/26"]))
+    '205 of 205 ranks, from published metric scores'
+    """
+    compared = reproduce(release, framework)
+    for start in (FROM_SCORES, FROM_AVERAGES, FROM_RESULTS):
+        exact, ranks = compared.agreement(start, "league rank")
+        if ranks == len(release.league["rank"].dropna()) > 0:
+            return f"{exact:,} of {ranks:,} ranks, from {start}"
+    return None

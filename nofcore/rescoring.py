@@ -277,7 +277,7 @@ def prepare(figures: Release, framework: Framework, metrics: Iterable[str] | Non
     at hand, and for rules that do not average, or spread a wanted metric, as the official ones do.
     """
     league.require_plain_average(framework, f"{figures.quarter}: drawn values cannot be averaged")
-    known = {metric.value: metric for metric in framework.metric if metric.value}
+    known = {metric.value: metric for metric in framework.metric if metric.scorable}
     wanted = list(known) if metrics is None else list(metrics)
     if strangers := [name for name in wanted if name not in known]:
         raise InputError(f"{', '.join(map(repr, strangers))}: the framework scores no metric from these values")

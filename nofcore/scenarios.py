@@ -20,6 +20,7 @@ key or name (`Framework.find`). Nothing else of the rules changes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import field as optional
@@ -28,7 +29,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError, WrapValidator
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, WrapValidator
 from pydantic.dataclasses import dataclass
 
 from nofcore import framework as rules
@@ -50,12 +51,26 @@ from nofcore.framework import (
 
 FOLDER = rules.FOLDER / "scenarios"
 Flag = Annotated[bool, Field(strict=True)]
-Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 NONE = "none"
+OFFICIAL_KEY = "official"
+"""What results call the official rules, in place of the key of a scenario."""
+LARGEST_WEIGHT = 1_000_000
+"""Far beyond any sense, and far below where weights added up would be beyond all numbers."""
 SPREAD = ("rank", "standard", "floor")
 """Models that spread trusts over scores."""
 _RESULTS = {"segments", "override", "ranking", "published", "title"}
 """Fields of a framework that change no average."""
+
+
+def _checked_key(key: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", key):
+        raise ValueError("must be small letters, digits and hyphens, such as 'double-access'")
+    if key == OFFICIAL_KEY:
+        raise ValueError("stands for the official rules in the results; give it another")
+    return key
+
+
+Key = Annotated[str, AfterValidator(_checked_key)]
 
 
 def _none_or_override(value: Any, validate) -> Any:
@@ -141,9 +156,15 @@ class _File:
 def load(path: Path | str) -> tuple[Scenario, ...]:
     """The scenarios in a file. Raises InputError naming the file and every key that is wrong.
 
-    Names of metrics, groups and domains are judged by `apply`, which knows the rules.
+    Names of metrics, groups and domains are judged by `apply`, which knows the rules. Choices to cross are
+    the kit's own: a file that names some would not be heard, so it is an error.
     """
-    return _read(Path(path))[0]
+    found, crossed = _read(Path(path))
+    if crossed and not all(map(is_shipped, found)):
+        raise InputError(
+            Problem(str(path), None, None, "key factor: only the kit's own choices are crossed; remove it")
+        )
+    return found
 
 
 def shipped() -> tuple[Scenario, ...]:
@@ -213,7 +234,7 @@ def apply(framework: Framework, *scenarios: Scenario) -> Framework:
         if scenario.year not in (None, framework.year):
             message = f"scenario {scenario.key!r} speaks of the rules of {scenario.year}, not of {framework.year}"
             raise InputError(Problem(scenario.where[0], None, None, message))
-        found = _apply(found, scenario)
+        found = _apply(found, scenario, framework)
     found = _mark_rescored(found, framework)
     if found == framework:
         return framework
@@ -233,18 +254,21 @@ def changes_averages(changed: Framework, framework: Framework) -> bool:
 
 
 def kept(framework: Framework) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Scores that no change of scoring reaches: by lookup or read from such, and only published."""
+    """Scores that no change of scoring reaches: by lookup or read from such, and those not made from values."""
     lookups = [metric.score for metric in framework.metric if metric.model == "lookup"]
     lookups += [entry.score for entry in framework.combined]
     lookups += [f"{metric.score} in {unit}s" for metric in framework.metric for unit in metric.unit]
-    return tuple(lookups), tuple(metric.score for metric in framework.metric if metric.model == "published")
+    return tuple(lookups), tuple(metric.score for metric in framework.metric if not metric.scorable)
 
 
-def _apply(framework: Framework, scenario: Scenario) -> Framework:
+def _apply(framework: Framework, scenario: Scenario, before: Framework) -> Framework:
+    """``before``: the rules that no scenario has changed yet, to tell what is gone from what never was."""
     changes = scenario.changes
     for name in changes.separate:
         with _blamed(scenario, f"separate ({name})"):
+            _still_there(name, framework, before)
             framework = _separate(framework, name)
+    _check_entries(framework, scenario, before)
     for name, keys in changes.metric.items():
         with _blamed(scenario, f"metric.{name}"):
             framework = _change_entry(framework, name, keys)
@@ -252,12 +276,50 @@ def _apply(framework: Framework, scenario: Scenario) -> Framework:
         framework = replace(framework, metric=tuple(_rescore(metric, changes) for metric in framework.metric))
     for name in changes.leave_out:
         with _blamed(scenario, f"leave_out ({name})"):
+            _still_there(name, framework, before)
             framework = _leave_out(framework, name)
-    for name in changes.weights:
+    for name, weight in changes.weights.items():
         with _blamed(scenario, f"weights.{name}"):
-            framework.find(name)
+            _still_there(name, framework, before)
+            if weight > LARGEST_WEIGHT:
+                raise ValueError(f"must be at most {LARGEST_WEIGHT:,}")
+    if changes.segments:
+        with _blamed(scenario, "segments"):
+            _check_segments(changes.segments, framework)
     with _blamed(scenario, ""):
         return replace(framework, **_new_rules(framework, changes))
+
+
+def _still_there(name: str, framework: Framework, before: Framework) -> None:
+    """Refuse a name that the rules do not know, or know no longer."""
+    try:
+        framework.find(name)
+    except ValueError:
+        before.find(name)
+        raise ValueError("is left out or taken apart already, so nothing is left to change") from None
+
+
+def _check_entries(framework: Framework, scenario: Scenario, before: Framework) -> None:
+    """Refuse a metric that is changed twice: the later would win in silence."""
+    seen: list[Any] = []
+    for name in scenario.changes.metric:
+        with _blamed(scenario, f"metric.{name}"):
+            _still_there(name, framework, before)
+            entry = framework.find(name)
+            if any(entry is other for other in seen):
+                raise ValueError("is changed already, under another name; put all of its keys under one")
+            seen.append(entry)
+
+
+def _check_segments(rule: Segments, framework: Framework) -> None:
+    """Refuse keys that a rule for segments would not heed, and thresholds that no average can lie around."""
+    if rule.rule == "percentiles" and rule.thresholds:
+        raise ValueError("thresholds belong to rule 'thresholds', and only to it")
+    if rule.rule == "thresholds" and (rule.percentiles or rule.pool != "all"):
+        raise ValueError("percentiles and pool belong to rule 'percentiles', and only to it")
+    best, worst = framework.scale.best, framework.scale.worst
+    if outside := [cut for cut in rule.thresholds if not best <= cut < worst]:
+        raise ValueError(f"threshold {outside[0]:g} is outside the scale of averages, {best:g} to below {worst:g}")
 
 
 def _new_rules(framework: Framework, changes: Changes) -> dict[str, Any]:
@@ -312,6 +374,8 @@ def _change_entry(framework: Framework, name: str, keys: Mapping[str, Any]) -> F
         raise ValueError("is not a metric")
     if fixed := {"score", "value"} & set(keys):
         raise ValueError(f"{' and '.join(sorted(fixed))} cannot be changed: figures are known by it")
+    if {"model", "standard", "floor"} & set(keys) and isinstance(entry, Metric):
+        keys = {"unknown": (), "between": None} | dict(keys)  # who sets a rule knows it
     table = "metric" if isinstance(entry, Metric) else "combined"
     changed = tuple(replace(one, **keys) if one is entry else one for one in getattr(framework, table))
     return replace(framework, **{table: changed})
@@ -324,8 +388,10 @@ def _rescore(metric: Metric, changes: Changes) -> Metric:
     # A pool of one type is the same by type; leaving it alone saves scoring it from the values.
     pool = changes.pools if changes.pools and len(metric.trust_types) > 1 else metric.pool
     new: dict[str, Any] = {"pool": pool, "spread": changes.scoring or metric.spread}
-    if (metric.standard is not None and not changes.standards) or (metric.floor is not None and not changes.floors):
-        new |= {"model": "rank", "standard": None, "floor": None}
+    if (metric.model == "standard" and not changes.standards) or (metric.model == "floor" and not changes.floors):
+        new |= {"model": "rank", "standard": None, "floor": None, "unknown": (), "between": None}
+    elif not metric.scorable:
+        return metric  # it cannot be scored again, as its standard or floor is not known
     return replace(metric, **new)
 
 
@@ -376,7 +442,7 @@ def _without(framework: Framework, metrics: tuple[Metric, ...], **tables) -> Fra
     )
 
 
-_NOT_SCORING = {"name", "short", "domain", "group", "averaged", "survey", "rescored"}
+_NOT_SCORING = {"name", "short", "domain", "group", "averaged", "survey", "rescored", "inferred"}
 """Keys of a metric that say nothing of how it is scored."""
 
 

@@ -101,8 +101,10 @@ def distance(values: np.ndarray, spreading: Spreading, better: str) -> np.ndarra
 
 def is_fixed(values: np.ndarray, metric: Metric) -> np.ndarray:
     """Which values get the fixed score: those that meet the standard, or miss the floor."""
-    if metric.threshold is None:
+    if metric.model not in ("standard", "floor"):
         return np.zeros(len(values), dtype=bool)
+    if metric.threshold is None:
+        raise ValueError(f"the {metric.model} of {metric.value} is not known")
     meets = values <= metric.threshold if metric.better == "low" else values >= metric.threshold
     return meets if metric.model == "standard" else ~meets
 
@@ -236,17 +238,16 @@ def scores_from_values(release: Release, framework: Framework, use_rank: bool = 
 
     A row per trust and recomputable score: trust_code, metric_id (of the score), value (NaN for a
     combined score), score (unrounded), published_score (NaN where none is published), tied (its
-    place among equal published values is open, see `rank_in_pool`). Equal published values are
+    place among equal published values is open, see `rank_in_pool`). Scores of
+    `Framework.only_published` are not among them. Equal published values are
     ordered by the published Rank unless ``use_rank`` is False. Raises InputError if a trust type of
     a metric's pool has no metric rows at all: part of a pool is never ranked.
     """
     release = within(release, framework)
     require_whole_pools(release, framework)
-    scores = _score_metrics(release, framework, [metric for metric in framework.metric if metric.value], use_rank)
-    scores = pd.concat(
-        [scores, *(_combine(scores, combined, framework) for combined in framework.combined)],
-        ignore_index=True,
-    )
+    scores = _score_metrics(release, framework, [metric for metric in framework.metric if metric.scorable], use_rank)
+    whole = [combined for combined in framework.combined if combined.score not in framework.only_published]
+    scores = pd.concat([scores, *(_combine(scores, combined, framework) for combined in whole)], ignore_index=True)
     published = observed(release, framework.score_ids).set_index(["trust_code", "metric_id"])["value"]
     scores = scores.join(published.rename("published_score"), on=["trust_code", "metric_id"])
     columns = ["trust_code", "metric_id", "value", "score", "published_score", "tied"]
@@ -298,12 +299,13 @@ def within(release: Release, framework: Framework) -> Release:
 def pool_notes(release: Release, framework: Framework) -> list[str]:
     """What is missing from the pools that scores are recomputed in, so that a reader can judge them."""
     release = within(release, framework)
-    values = observed(release, [metric.value for metric in framework.metric if metric.value])
+    scorable = [metric for metric in framework.metric if metric.scorable]
+    values = observed(release, [metric.value for metric in scorable])
     present = set(zip(values["metric_id"], values["trust_type"], strict=True))
     absent = [
         f"{metric.value} ({trust_type})"
-        for metric in framework.metric
-        if metric.value and metric.value in set(values["metric_id"])
+        for metric in scorable
+        if metric.value in set(values["metric_id"])
         for trust_type in metric.trust_types
         if (metric.value, trust_type) not in present
     ]
@@ -312,6 +314,9 @@ def pool_notes(release: Release, framework: Framework) -> list[str]:
         notes.append(
             f"{release.quarter}: no trust of a type that the framework lists has a value of {', '.join(absent)}"
         )
+    if unknown := [metric.score for metric in framework.metric if metric.value and not metric.scorable]:
+        listed = ", ".join(unknown)
+        notes.append(f"{release.quarter}: not recomputed, as their rules are not known in full: {listed}")
     return notes + _without_value(release, framework)
 
 
@@ -319,7 +324,7 @@ def _without_value(release: Release, framework: Framework) -> list[str]:
     """Published scores whose own value is missing: the pool they were ranked in is not whole."""
     counts = {}
     for metric in framework.metric:
-        if metric.value:
+        if metric.scorable:
             scored = set(observed(release, [metric.score])["trust_code"])
             missing = scored - set(observed(release, [metric.value])["trust_code"])
             counts |= {metric.score: len(missing)} if missing else {}
@@ -337,7 +342,7 @@ def require_whole_pools(release: Release, framework: Framework, metrics: Iterabl
     have = set(observed(release, [metric.value for metric in framework.metric if metric.value])["trust_type"].unique())
     needed: dict[str, list[str]] = {}
     for metric in framework.metric if metrics is None else metrics:
-        if metric.value and metric.pool == "all":
+        if metric.scorable and metric.pool == "all":
             for trust_type in set(metric.trust_types) - have:
                 needed.setdefault(trust_type, []).append(metric.value)
     if needed and have:

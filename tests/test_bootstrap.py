@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nofcore import bootstrap, framework, randomness, release
+from nofcore import bootstrap, framework, league, randomness, release
 from nofcore.bootstrap import ItemSampler, Rules
 from nofcore.errors import InputError
 from tests.figures import rebuilt_of
@@ -242,7 +242,7 @@ def test_bad_level(fourth, level):
 
 def test_nothing_to_draw_from():
     with pytest.raises(InputError, match="Q1 2026/27: the kit has no rules for that year"):
-        bootstrap.rank_uncertainty(rebuilt_of("Q1 2026/27"), 10, 1)
+        bootstrap.rank_uncertainty(league.build(release.embedded().release("Q1 2026/27"), None), 10, 1)
     fourth = rebuilt_of("Q4 2025/26")
     with pytest.raises(InputError, match="no metric scores are at hand"):
         bootstrap.rank_uncertainty(replace(fourth, items=None), 10, 1)

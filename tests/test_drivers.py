@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nofcore import correlation, drivers, framework
+from nofcore import correlation, drivers, framework, league, release
 from nofcore.errors import InputError
 from tests.figures import rebuilt_of
 
@@ -314,7 +314,7 @@ def test_equal_averages(first):
 
 def test_no_scores():
     with pytest.raises(InputError, match="no metric scores are at hand"):
-        drivers.drivers(rebuilt_of("Q1 2026/27"), AMBULANCE, draws=10)
+        drivers.drivers(league.build(release.embedded().release("Q1 2026/27"), None), AMBULANCE, draws=10)
 
 
 def test_another_kind_of_average(first):

@@ -49,7 +49,7 @@ def fraction(value: float) -> Fraction:
 def test_every_value_of_the_shipped_frameworks_has_a_measure():
     for path in framework.shipped().values():
         for metric in framework.load(path).metric:
-            for unit in ("", *metric.unit) if metric.value else ():
+            for unit in ("", *metric.unit) if metric.scorable else ():
                 assert measures.measure(metric.value, unit) is not measures.UNKNOWN, metric.value
 
 

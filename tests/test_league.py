@@ -172,7 +172,7 @@ def test_from_values_refuses_a_part_of_a_pool():
 
 def test_from_values_without_rules_is_refused():
     with pytest.raises(InputError, match=r"Q1 2026/27: the kit has no rules for this year"):
-        build("Q1 2026/27", "values")
+        league.build(release.embedded().release("Q1 2026/27"), None, "values")
 
 
 def test_a_missing_override_flag_names_the_trust():

@@ -193,7 +193,7 @@ def test_flags_that_are_not_published_are_inferred_or_said_to_be_unknown():
 
 
 def test_a_year_without_rules_lets_the_override_change_alone():
-    table = table_of(ACUTE, NEXT)
+    table = sensitivity.compare(figures(NEXT), None).table(ACUTE)
     assert table.loc["median", "reason"].endswith("only the override and the ranking can be changed")
     assert table.index[table["status"] == "applied"].tolist() == [
         "no-override",
@@ -331,7 +331,7 @@ def test_what_can_be_left_out():
     with pytest.raises(InputError, match="must be 'metric' or 'domain', not 'trust'"):
         sensitivity.leave_out(figures(), compared().baseline, "trust")
     with pytest.raises(InputError, match="no metric scores are at hand"):
-        sensitivity.leave_out(figures(NEXT), compared(NEXT).baseline)
+        sensitivity.leave_out(figures(NEXT), sensitivity.compare(figures(NEXT), None).baseline)
 
 
 # --- the override ---------------------------------------------------------------------------------
@@ -384,11 +384,12 @@ def test_the_flags_of_the_proxy_rule():
 
 
 def test_overrides_of_a_year_without_rules():
-    table = overrides(NEXT).table(ACUTE)
+    found = deficit.compare(figures(NEXT), None)
+    table = found.table(ACUTE)
     published = figures(NEXT).league.loc[table.index]
     assert (table["rank"] == published["rank"]).all()
     assert (table["rank_without"] == published["score_rank"]).all()
-    reason = overrides(NEXT).summary(ACUTE).loc["proxy-flag", "reason"]
+    reason = found.summary(ACUTE).loc["proxy-flag", "reason"]
     assert "no flag can be derived" in reason
 
 

@@ -218,7 +218,7 @@ def test_rules_under_which_no_item_has_a_weight_of_its_own():
         with pytest.raises(InputError, match=said):
             weights.acceptability(table, draws=5, seed=1)
     with pytest.raises(InputError, match="no metric scores are at hand"):
-        weights.acceptability(rebuilt("Q1 2026/27"), draws=5, seed=1)
+        weights.acceptability(league.build(release.embedded().release("Q1 2026/27"), None), draws=5, seed=1)
 
 
 def test_fixed_thresholds_are_not_recomputed():
