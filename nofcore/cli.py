@@ -119,6 +119,11 @@ def _parser() -> Parser:
     check = _command(commands, "check", "list everything that is wrong with files, folders or a framework file", _check)
     check.add_argument("paths", nargs="+", type=Path, metavar="PATH")
     check.add_argument("--json", action="store_true", help="print the result as JSON")
+
+    fetch = _command(commands, "fetch", "download the files of a release, or list the releases that are known", _fetch)
+    fetch.add_argument("quarter", nargs="?", metavar="Q", help='such as "Q3 2025/26"; without it, what is known')
+    fetch.add_argument("--to", type=Path, metavar="DIR", help="folder for --data; default: one in the place for caches")
+    fetch.add_argument("--catalogue", type=Path, metavar="FILE", help="releases of your own, beside those of the kit")
     return parser
 
 
@@ -281,3 +286,23 @@ def _check(options) -> int:
     else:
         print("\n".join(str(one) for one in found))
     return 1 if any(one.problems for one in found) else 0
+
+
+def _fetch(options) -> int:
+    from nofcore import catalogue, fetch
+
+    known = catalogue.read(options.catalogue)
+    if options.quarter is None:
+        print("\n".join(fetch.listing(known, lambda quarter: options.to or fetch.cache_folder(quarter))))
+        print(f"page: {known.page}")
+        return 0
+    quarter = catalogue.quarter(options.quarter)
+    if quarter not in known.releases:
+        print(catalogue.example(quarter))
+        raise catalogue.unknown_quarter(quarter, known)
+    folder = options.to or fetch.cache_folder(quarter)
+    found = fetch.fetch(known.releases[quarter], known.pages[quarter], folder, warn=lambda line: _tell([line]))
+    if known.releases[quarter].note:
+        _tell([f"{quarter}: {known.releases[quarter].note}"])
+    print(f"{quarter}: {counted(len(found), 'file')}; read with --data {folder}")
+    return 0
