@@ -17,10 +17,10 @@ from nofcore.errors import InputError
 from nofcore.framework import Framework
 from nofcore.league import LeagueTable
 from nofcore.release import Release
-from nofcore.scenarios import NONE, Scenario
+from nofcore.scenarios import NONE, OFFICIAL_KEY, Scenario
 from nofcore.sensitivity import OFFICIAL, Outcome
 
-RULE = "official"
+RULE = OFFICIAL_KEY
 """The key of the official override."""
 _SUMMARY = {
     "name": "str", "reason": "str", "n": "Int64", "flagged": "Int64", "flags_not_known": "Int64", "moved": "Int64", "moved_ranks": "Int64",

@@ -23,9 +23,10 @@ from nofcore import league, release, reranking, scenarios, scoring
 from nofcore.errors import InputError
 from nofcore.framework import Framework
 from nofcore.league import LeagueTable
+from nofcore.notes import why_no_segments
 from nofcore.release import Release
 from nofcore.reranking import Reranking
-from nofcore.scenarios import Scenario
+from nofcore.scenarios import OFFICIAL_KEY, Scenario
 from nofcore.scoring import EXACT
 from nofcore.wording import counted, plural
 
@@ -175,7 +176,7 @@ class Sensitivity:
 
     def _column(self, name: str, trust_type: str) -> pd.DataFrame:
         trusts = self._trusts(trust_type)
-        columns = {"official": trusts[name]} | {
+        columns = {OFFICIAL_KEY: trusts[name]} | {
             outcome.scenario.key: outcome.table.trusts[name].reindex(trusts.index)
             for outcome in self._speaking(trust_type)
         }
@@ -184,7 +185,7 @@ class Sensitivity:
     def _same_ranks(self, trust_type: str) -> dict[str, str]:
         ranks = self.ranks(trust_type)
         seen = {key: tuple(ranks[key].fillna(0)) for key in ranks}
-        names = {"official": OFFICIAL} | {o.scenario.key: o.scenario.name for o in self.outcomes}
+        names = {OFFICIAL_KEY: OFFICIAL} | {o.scenario.key: o.scenario.name for o in self.outcomes}
         return {
             key: "; ".join(names[other] for other in seen if other != key and seen[other] == seen[key]) for key in seen
         }
@@ -302,8 +303,7 @@ class _Runner:
             if averages and not before["recomputed"].any():
                 found[trust_type] = f"no metric scores of {plural(trust_type)} are at hand, and it changes averages"
             elif table.of(trust_type)["rank"].isna().all():
-                why = "; ".join(note for note in table.notes if note.startswith(trust_type))
-                found[trust_type] = why or "no trust of the type can be ranked"
+                found[trust_type] = why_no_segments(table.notes, trust_type) or "no trust of the type can be ranked"
         return found
 
     def _mixed(self, rules: Framework) -> str:

@@ -669,6 +669,14 @@ def test_a_change_to_what_is_already_so_gives_the_same_rules():
         ("older_than = { months = -1 }", "older_than.months", "must be 0 or more"),
         ("decimals = 3", "decimals", "2 or 6"),
         ("standards = 0", "standards", "must be true or false"),
+        ("weights = { access = 1e308 }", "weights.access", "must be at most 1,000,000"),
+        ("leave_out = ['OF1013', 'OF0013']", "leave_out (OF0013)", "is left out or taken apart already"),
+        ("leave_out = ['OF1013']\nweights = { OF1013 = 2 }", "weights.OF1013", "is left out or taken apart already"),
+        ("separate = ['infections', 'infections']", "separate (infections)", "is left out or taken apart already"),
+        ("metric.OF1013 = { standard = 80 }\nmetric.OF0013 = { standard = 90 }", "metric.OF0013", "is changed already"),
+        ('segments = { rule = "percentiles", percentiles = [50], thresholds = [2] }', "segments", "only to it"),
+        ('segments = { rule = "thresholds", thresholds = [2], pool = "type" }', "segments", "only to it"),
+        ('segments = { rule = "thresholds", thresholds = [19.2, 23.2] }', "segments", "19.2 is outside the scale"),
     ],
 )  # fmt: skip
 def test_a_wrong_change_is_named_with_its_file_and_key(tmp_path, changes, key, said):
@@ -689,7 +697,18 @@ def test_a_wrong_change_is_named_with_its_file_and_key(tmp_path, changes, key, s
         ("[scenario]\nkey = 1", "key scenario: must be a list"),
         (HEAD.replace("[scenario.changes]\n", ""), "key scenario[1] (own).changes: is missing"),
         (HEAD, "key scenario[1] (own).changes: is empty"),
-        (HEAD.replace('key = "own"', 'key = "My own"') + "decimals = 6", "key scenario[1] (My own).key: "),
+        (
+            HEAD.replace('key = "own"', 'key = "My own"') + "decimals = 6",
+            "key scenario[1] (My own).key: must be small letters",
+        ),
+        (
+            HEAD.replace('key = "own"', 'key = "official"') + "decimals = 6",
+            "key scenario[1] (official).key: stands for the official rules",
+        ),
+        (
+            HEAD + 'decimals = 6\n[[factor]]\nkey = "own"\nname = "Own"\nalternatives = ["own"]',
+            "key factor: only the kit's own choices are crossed",
+        ),
         (HEAD.replace('name = "Own"', 'nmae = "Own"') + "decimals = 6", "key scenario[1] (own).name: is missing"),
         (2 * (HEAD + "decimals = 6\n"), "key 'own' is given twice"),
         ("metric = 1", "key metric: unknown key"),
