@@ -82,8 +82,8 @@ def study(
 ) -> Study:  # fmt: skip
     """Work out what other rules would do.
 
-    ``within``: a share from above 0 to 1, such as 0.25, within which each weight is drawn around that of the rules; None
-    for all weights there could be (the Sobol indices of weights then take `nofcore.sobol.WITHIN` per cent); ``scenario``,
+    ``within``: each weight is drawn within ± so many per cent of that of the rules, above 0 to 100; None for all
+    weights there could be (the Sobol indices of weights then take `nofcore.sobol.WITHIN` per cent); ``scenario``,
     ``weighting``: files of the user's own; ``alternative``: key or name of a scenario, None for the one that moves
     most. Raises InputError for what the user gave and cannot be used, and without rules for the year.
     """
@@ -95,15 +95,14 @@ def study(
     compared = sensitivity.compare(figures, framework, (*scenarios.shipped(), *own))
     rebuilt = compared.baseline
     codes = list(rebuilt.of(kind).dropna(subset="rank").index)
-    per_cent = None if within is None else within * 100
     return Study(
         figures, framework, kind, trust if trust in codes else codes[len(codes) // 2], trust in codes, rebuilt, compared,
         _alternative(compared, kind, alternative),
         _left_out(figures, rebuilt, kind, "metric"),
         _left_out(figures, rebuilt, kind, "domain"),
-        _or_why_not(lambda: _acceptability(rebuilt, kind, per_cent, draws, seed)),
+        _or_why_not(lambda: _acceptability(rebuilt, kind, within, draws, seed)),
         _or_why_not(lambda: sobol.methods(figures, framework, kind, n=sobol_n, seed=seed)),
-        _or_why_not(lambda: sobol.weights(rebuilt, kind, per_cent or sobol.WITHIN, n=sobol_n, seed=seed)),
+        _or_why_not(lambda: sobol.weights(rebuilt, kind, within or sobol.WITHIN, n=sobol_n, seed=seed)),
         _or_why_not(lambda: deficit.compare(figures, framework)),
         draws, seed,
     )  # fmt: skip
@@ -111,9 +110,9 @@ def study(
 
 def _check(within: float | None, sobol_n: int) -> None:
     """Refuse parameters that would else look like figures that do not allow an analysis."""
-    a_share = within is None or (isinstance(within, int | float) and not isinstance(within, bool) and 0 < within <= 1)
-    if not a_share:
-        raise InputError(f"within: must be a share from above 0 to 1, such as 0.25, or None, not {within!r}")
+    known = within is None or (isinstance(within, int | float) and not isinstance(within, bool) and 0 < within <= 100)
+    if not known:
+        raise InputError(f"within: must be per cent, from above 0 to 100, such as 25, or None, not {within!r}")
     if isinstance(sobol_n, bool) or not isinstance(sobol_n, int) or sobol_n < 2 or sobol_n & (sobol_n - 1):
         raise InputError(f"sobol_n: must be a power of 2, such as {sobol.SAMPLES}, not {sobol_n!r}")
 

@@ -28,11 +28,17 @@ def fourth():
 
 
 def test_the_headline_gives_the_findings(first):
-    """NHS England's figures: 134 acute trusts; 2,364 values and 265 scores without one."""
-    said = PAGE.headline(first, ACUTE)
-    assert said.startswith("One unit of improvement in the metric where it pays most wins a trust")
-    assert "no single metric can bring it" in said
-    assert said.endswith("All this is about 2,364 of their 2,629 metric scores; the others stay as published.")
+    """Counted again from the cases: 16 acute trusts are in segment 1 and 69 held, as published, so 49 are left."""
+    said = PAGE.in_short(first, ACUTE)
+    assert said.startswith(
+        "For 27 of the 49 trusts that a better average would take to a better segment, no single metric can."
+    )
+    cases = first.edges.cases[first.edges.cases["trust_type"] == ACUTE]
+    cases = cases[cases["model"].isin(["standard", "floor"])]  # brackets apart
+    last = cases[(cases["move"] == "target") & (cases["steps"] <= 1 + 1e-9)]
+    beside = cases[(cases["move"] == "unit") & cases["target"].notna() & ~cases["reaches_target"]]
+    assert f"wins {sum(last['places_won']) / len(last):.1f} places on average" in said
+    assert said.endswith(f"stays short of it {sum(beside['places_won']) / len(beside):.1f}.")
 
 
 def test_everyone_improving_changes_nothing_where_rank_alone_counts(first):
@@ -41,14 +47,25 @@ def test_everyone_improving_changes_nothing_where_rank_alone_counts(first):
     assert "the 12 metrics with a standard, a floor or brackets, which do not move along" in said
     assert "worse segment although every one of them improved" in said
     assert "This rule is our choice" in said and "never takes a count to zero" in said
-    assert "Hospital mortality (118)" in said and "Inpatient survey (130)" in said
+    assert "averages of acute trusts would fall (improve) by 0." in said
+    limits = str(PAGE.limitations(first, ACUTE))  # 2,364 values and 265 scores without one in NHS England's figures
+    assert "Improvements are about 2,364 of 2,629 metric scores of acute trusts" in limits
+    assert "Hospital mortality (118)" in limits and "Inpatient survey (130)" in limits
 
 
 def test_it_is_said_plainly_that_targets_invite_gaming(first):
     said = str(PAGE.about_cliffs(first, ACUTE))
     assert "This is where a target invites gaming." in said
-    assert "past a standard nothing more is won" in said
-    assert "Nothing here says that a trust games its figures." in PAGE.how_not_to_read(first)._repr_html_()
+    assert "Past a standard nothing more is won." in said
+
+
+def test_nothing_is_said_to_pay_that_does_not(first):
+    """One ambulance trust is within a minute of 30 for Category 2 calls, one near a bracket: neither would win a place."""
+    said = str(PAGE.about_cliffs(first, AMBULANCE))
+    assert "1 trust is within one unit of a standard or floor (1 case, in Category 2 response)" in said
+    assert "Here the last step wins no more places than any other unit does." in said and "pays most" not in said
+    assert "invites gaming" not in PAGE.in_short(first, AMBULANCE)
+    assert "a better bracket" in PAGE.in_short(first, COMMUNITY)  # two cases of a floor are too few
 
 
 def test_held_trusts_cannot_pass_by_their_average(first):
@@ -67,7 +84,7 @@ def test_every_sentence_and_table_of_every_type(first, trust_type):
         assert table.caption.endswith(".") and Q1 in table.caption
         html = table._repr_html_()
         assert "<caption>" in html and ">nan<" not in html.lower() and "&lt;NA&gt;" not in html
-    assert PAGE.facts(first, trust_type)["Trusts and metrics with a better value"] != "0"
+    assert PAGE.in_short(first, trust_type) and PAGE.facts(first, trust_type)
 
 
 def test_tables_have_a_row_for_every_trust(first):
@@ -98,6 +115,19 @@ def test_just_short_says_how_far_and_what_it_is_worth(first):
     assert set(rows["Score change"]) == {-1.0}
 
 
+def test_the_chart_of_last_steps_counts_the_cases(first):
+    """77.9 % of four-hour waits is one of 14 within a point of 78; counted again from the cases."""
+    cases = first.edges.cases[
+        (first.edges.cases["trust_type"] == ACUTE) & (first.edges.cases["name"] == "Four-hour A&E")
+    ]
+    last = cases[(cases["move"] == "target") & (cases["steps"] <= 1)]["places_won"]
+    beside = cases[(cases["move"] == "unit") & (cases["gap"] > 1)]["places_won"]
+    alt = PAGE.cliff_chart(first, ACUTE).alt
+    said = f"Four-hour A&E {sum(last) / len(last):.1f} and {sum(beside) / len(beside):.1f} ({len(last)} trusts)"
+    assert len(last) == 14 and said in alt and alt.endswith(".")
+    assert "nan" not in alt.replace("Finan", "")
+
+
 def test_scores_that_stay_are_listed_with_the_reason(first, fourth):
     frame = tables.not_changed(first.standing.left_out, ACUTE, Q1).frame
     assert frame.set_index("Metric")["Trusts"].to_dict() == {
@@ -112,16 +142,17 @@ def test_what_cannot_be_said_is_said(fourth):
     for about in ABOUT:
         assert str(about(fourth, ACUTE)).startswith("Not available for acute trusts, because none of their metrics")
     assert PAGE.shown_table(fourth, "just_short", ACUTE)._repr_html_() == ""
-    unknown = studied("Q1 2026/27")
-    assert "because no change of a value can be followed: Q1 2026/27" in PAGE.headline(unknown, AMBULANCE)
-    assert PAGE.facts(unknown, AMBULANCE) == {"Trusts and metrics with values": "0"}
+    assert str(PAGE.cliff_chart(fourth, ACUTE)) == str(PAGE.cliff_chart(fourth, AMBULANCE)) == ""
+    later = release.embedded().release("Q1 2026/27")
+    unknown = PAGE.study(league.build(later, None), later)
+    assert PAGE.in_short(unknown, AMBULANCE) == "" and PAGE.facts(unknown, AMBULANCE) == {}
     assert str(PAGE.trust_table(unknown, "cliffs_of", "RX7")).startswith("Not available")
     assert str(PAGE.limitations(unknown, AMBULANCE)) == ""
 
 
 def test_with_ranked_metrics_only_nothing_is_said_of_targets(fourth):
     said = str(PAGE.about_cliffs(fourth, AMBULANCE))
-    assert said.endswith("No trust of this type is within one unit of a standard, a floor or a better bracket.")
+    assert said.startswith("No trust of this type is within one unit of a standard, a floor or a better bracket.")
     assert "What moves comes from" not in str(PAGE.about_together(fourth, AMBULANCE))
 
 

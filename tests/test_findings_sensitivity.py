@@ -13,7 +13,8 @@ from nofcore.errors import InputError
 from nofcore.report import downloads, plan
 from tests.makers import ACUTE, AMBULANCE, COMMUNITY, Q1, Q4, table
 
-PAGE = findings.sensitivity
+PAGE, WEIGHTS, CHOICES, OVERRIDE = findings.sensitivity, findings.weightings, findings.sobol, findings.override
+NO_GAINS = findings.incentives.Unknown("nothing is asked of improvements here")
 QUICK = {"draws": 300, "sobol_n": 64, "seed": 1}
 OWN = """
 [[scenario]]
@@ -60,8 +61,11 @@ def published(quarter: str, trust_type: str) -> pd.DataFrame:
 
 def test_the_headline_gives_the_findings(acute):
     """NHS England: 134 acute trusts; the override moved 38 of them (its own account of Q1 2025/26)."""
-    said = PAGE.headline(acute)
-    assert "of 30 other rules change ranks of the 134 acute trusts" in said
+    said = PAGE.headline(acute, NO_GAINS)
+    assert (
+        "of 30 other rules, each tried by itself, change ranks of the 134 acute trusts; “Domains weigh the same” does most"
+        in said
+    )
     assert "The financial override places 38 trusts in a worse segment" in said
     assert "Domains weigh the same" in said
     assert not re.search(r"\bnan\b|None|<NA>", said)
@@ -94,7 +98,7 @@ def test_the_scenario_table_gives_the_changes_of_rank(acute):
 
 def test_a_small_type_has_no_first_and_last_ten(ambulance):
     assert not any("10" in name for name in tables.scenario_table(ambulance.compared, AMBULANCE).frame)
-    assert not any("10" in name for name in PAGE.weights_table(ambulance).frame)
+    assert not any("10" in name for name in WEIGHTS.weights_table(ambulance).frame)
     assert "first 10" not in str(PAGE.about_alternative(ambulance))
 
 
@@ -117,9 +121,9 @@ def test_ranges_name_the_scenarios_at_both_ends(acute):
     assert row["Best"] == ranks.min() and row["Worst"] == ranks.max()
     assert (
         row["Worst"]
-        == ranks[next(key for key in ranks.index if names.get(key) and row["Under "].startswith(names[key]))]
+        == ranks[next(key for key in ranks.index if names.get(key) and row["Worst under"].startswith(names[key]))]
     )
-    assert f"and {ranks.max()} (" in str(PAGE.about_ranges(acute))
+    assert f"and {ranks.max()} (" in str(PAGE.about_trust(acute))
 
 
 # --- the alternative, and what the user gives -------------------------------------------------------
@@ -137,14 +141,16 @@ def test_own_scenarios_and_weights_stand_beside_the_kits(tmp_path):
     own, weighting = tmp_path / "own.toml", tmp_path / "weights.toml"
     own.write_text(OWN, "utf-8")
     weighting.write_text("[weights]\naccess = 2\n", "utf-8")
-    found = studied(AMBULANCE, scenario=[str(own)], weighting=str(weighting), alternative="mine", within=0.25)
+    found = studied(AMBULANCE, scenario=[str(own)], weighting=str(weighting), alternative="mine", within=25)
     rows = found.scenarios
     assert rows.at["mine", "name"] == "Mine <b>"
     kit = found.compared.ranks(AMBULANCE)["double-access"]  # the kit's scenario of the same weights
     assert found.compared.ranks(AMBULANCE)["mine"].equals(kit)
     assert found.compared.ranks(AMBULANCE)["own-weights"].equals(kit)
-    assert "within ± 25 %" in str(PAGE.about_weights(found)) and "within ± 25 %" in str(PAGE.about_raw_weights(found))
-    assert "within 25 % of the official ones" in PAGE.headline(found)
+    assert "within ± 25 %" in str(WEIGHTS.about_weights(found)) and "within ± 25 %" in str(
+        CHOICES.about_raw_weights(found)
+    )
+    assert "within 25 % of the official ones" in PAGE.headline(found, NO_GAINS)
     assert "2 of them your own" in str(PAGE.about_scenarios(found))
     shown = tables.scenario_table(found.compared, AMBULANCE)._repr_html_() + PAGE.about_alternative(found)._repr_html_()
     assert "Mine &lt;b&gt;" in shown and "<b>" not in shown and "<i>" not in shown
@@ -153,8 +159,8 @@ def test_own_scenarios_and_weights_stand_beside_the_kits(tmp_path):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"within": 25}, "within: must be a share from above 0 to 1"),
-        ({"within": 0}, "within: must be a share from above 0 to 1"),
+        ({"within": 101}, "within: must be per cent, from above 0 to 100"),
+        ({"within": 0}, "within: must be per cent, from above 0 to 100"),
         ({"sobol_n": 1000}, "sobol_n: must be a power of 2"),
     ],
 )
@@ -231,16 +237,16 @@ def test_left_out_metrics_are_the_scenarios_of_the_same_change(acute):
 
 
 def test_shares_of_weightings_add_up(acute):
-    frame = PAGE.weights_table(acute).frame
+    frame = WEIGHTS.weights_table(acute).frame
     shares = frame[[f"Segment {number} (%)" for number in (1, 2, 3, 4)]].sum(axis=1)
     np.testing.assert_allclose(shares, 100)
     assert (frame["Largest error"] > 0).all()
     assert frame["First (%)"].sum() >= 100 - 1e-9  # ties may give more than one first
-    assert "300 weightings" in str(PAGE.about_weights(acute))
+    assert "300 weightings" in str(WEIGHTS.about_weights(acute))
 
 
 def test_favourable_weights_give_the_trust_a_better_average(acute):
-    frame = PAGE.favourable_table(acute).frame
+    frame = WEIGHTS.favourable_table(acute).frame
     official, best = frame["Official weight (%)"], frame["Weight that favours it (%)"]
     assert official.sum() == pytest.approx(100) and best.sum() == pytest.approx(100)
     assert official.nunique() == 1  # every item weighs the same
@@ -250,8 +256,8 @@ def test_favourable_weights_give_the_trust_a_better_average(acute):
 
 
 def test_the_range_of_weights_is_said(ambulance):
-    assert "over all there could be" in str(PAGE.about_weights(ambulance))
-    assert "within ± 50 %" in str(PAGE.about_raw_weights(ambulance))
+    assert "over all there could be" in str(WEIGHTS.about_weights(ambulance))
+    assert "within ± 50 %" in str(CHOICES.about_raw_weights(ambulance))
 
 
 def test_rules_that_weigh_by_domain_have_no_weights_to_draw(ambulance):
@@ -261,18 +267,20 @@ def test_rules_that_weigh_by_domain_have_no_weights_to_draw(ambulance):
     none = sensitivity_study._or_why_not(lambda: sensitivity_study._acceptability(rebuilt, AMBULANCE, None, 300, 1))
     assert none.startswith("these rules weigh by domain")
     found = dataclasses.replace(ambulance, weightings=none, raw_weights=none)
-    assert str(PAGE.about_weights(found)).startswith("Not available, because these rules weigh by domain")
-    assert str(PAGE.about_raw_weights(found)).startswith("Not available, because")
-    assert str(PAGE.weights_chart(found)) == "" and str(PAGE.favourable_table(found)) == ""
-    assert "weights drawn at random" not in PAGE.headline(found)
+    assert str(WEIGHTS.about_weights(found)).startswith("Not available, because these rules weigh by domain")
+    assert str(CHOICES.about_raw_weights(found)).startswith("Not available, because")
+    assert str(WEIGHTS.weights_chart(found)) == "" and str(WEIGHTS.favourable_table(found)) == ""
+    assert "weights drawn at random" not in PAGE.headline(found, NO_GAINS)
 
 
 def test_sobol_bars_and_tables_cover_every_choice(acute):
-    assert len(PAGE.sobol_table(acute, "methods").frame) == len(scenarios.factors())
-    assert "alone" in str(PAGE.about_methods(acute)) and "as likely as any other" in str(PAGE.about_methods(acute))
-    items = PAGE.sobol_table(acute, "raw_weights").frame
+    assert len(CHOICES.sobol_table(acute, "methods").frame) == len(scenarios.factors())
+    assert "alone" in str(CHOICES.about_methods(acute)) and "as likely as any other" in str(
+        CHOICES.about_methods(acute)
+    )
+    items = CHOICES.sobol_table(acute, "raw_weights").frame
     assert len(items) == 25 and items["Alone"].str.contains(" to ").all()
-    assert "Sobol indices, first-order and total, of choices of method" in PAGE.sobol_chart(acute, "methods").alt
+    assert "Sobol indices, first-order and total, of choices of method" in CHOICES.sobol_chart(acute, "methods").alt
 
 
 # --- the override ---------------------------------------------------------------------------------
@@ -281,7 +289,7 @@ def test_sobol_bars_and_tables_cover_every_choice(acute):
 def test_the_override_against_nhs_england(acute):
     """From the published table: capped trusts, their ranks, and ranks on the published averages without a cap."""
     official = published(Q1, ACUTE)
-    shown = PAGE.override_trusts(acute).frame.set_index("Trust")
+    shown = OVERRIDE.override_trusts(acute).frame.set_index("Trust")
     without = official["average_score"].astype(float).rank(method="min").astype(int)
     names = {row["trust_code"]: row["trust_name"] for row in table("trusts") if row["quarter"] == Q1}
     by_name = pd.DataFrame({"rank": official["rank"].astype(int), "without": without}).rename(index=names)
@@ -294,7 +302,7 @@ def test_the_override_against_nhs_england(acute):
 
 def test_it_is_said_that_two_scenarios_are_one(acute, ambulance):
     for found in (acute, ambulance):
-        said = str(PAGE.about_override(found))
+        said = str(OVERRIDE.about_override(found))
         assert "“No override” and “Rank on the average alone” give every one of the" in said
         assert "one scenario under two names" in said
 
@@ -305,14 +313,23 @@ def test_it_is_said_that_two_scenarios_are_one(acute, ambulance):
 @pytest.mark.parametrize("name", ["acute", "ambulance", "incomplete"])
 def test_every_section_has_something_to_say(name, request):
     found = request.getfixturevalue(name)
-    abouts = [getattr(PAGE, one) for one in dir(PAGE) if one.startswith("about_")]
-    for said in [PAGE.headline(found), *(str(about(found)) for about in abouts), str(PAGE.limitations(found))]:
+    abouts = [
+        getattr(page, one)
+        for page in (PAGE, WEIGHTS, CHOICES, OVERRIDE)
+        for one in dir(page)
+        if one.startswith("about_")
+    ]
+    for said in [
+        PAGE.headline(found, NO_GAINS),
+        *(str(about(found)) for about in abouts),
+        str(PAGE.limitations(found)),
+    ]:
         assert said.strip() and not re.search(r"\bnan\b|None|<NA>|\{|\bOF\d{4}", said), said
-    assert all(isinstance(value, str) for value in PAGE.facts(found).values())
+    assert all(isinstance(value, str) for value in PAGE.facts(found, NO_GAINS).values())
     alts = [
         charts.scenario_changes(found.compared, found.trust_type).alt,
         charts.scenario_ranges(found.compared, found.trust_type, found.trust).alt,
-        PAGE.alternative_chart(found).alt, PAGE.weights_chart(found).alt, PAGE.sobol_chart(found, "raw_weights").alt,
+        PAGE.alternative_chart(found).alt, WEIGHTS.weights_chart(found).alt, CHOICES.sobol_chart(found, "raw_weights").alt,
     ]  # fmt: skip
     assert all(alt.endswith(".") and len(alt) > 60 and not re.search(r"\bnan\b", alt) for alt in alts)
 

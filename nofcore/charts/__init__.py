@@ -5,6 +5,7 @@ A module for each page; their functions are named here.
 
 from nofcore.charts.base import Chart, Charts
 from nofcore.charts.correlation import components, correlation_heat_map, history_scatter, influence_bars, rank_scatters
+from nofcore.charts.incentives import last_steps
 from nofcore.charts.league import averages, domains
 from nofcore.charts.measurement import average_funnel, funnels, kinds_of_uncertainty
 from nofcore.charts.movement import average_changes, rank_flow, rank_parts
@@ -26,6 +27,7 @@ __all__ = [
     "history_scatter",
     "influence_bars",
     "kinds_of_uncertainty",
+    "last_steps",
     "metric_places",
     "rank_distribution",
     "rank_flow",

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 STYLE = Path(__file__).with_name("style.mplstyle")
 SEGMENT_COLOURS = {1: "#0b4f9e", 2: "#5aa2e0", 3: "#f2a33a", 4: "#a63f00"}
 SEGMENT_MARKERS = {1: "o", 2: "s", 3: "D", 4: "^"}
-SEGMENT_HATCHES = {1: "", 2: "....", 3: "////", 4: "xxxx"}
+SEGMENT_HATCHES = {1: "", 2: "----", 3: "////", 4: "xxxx"}
 NAMED = 70
 """A chart of up to this many trusts gives the code of each on its axis."""
 NAMED_IN_PLOT = 20

@@ -170,7 +170,8 @@ def acceptability(found: Acceptability, trust_type: str) -> Chart:
     return Chart(
         figure,
         f"Share of {found.draws:,} weightings in which each of {len(rows)} {plural(trust_type)} is in each segment, in league order. "
-        f"{sure} of them are in one segment under at least 95 % of the weightings; {unlikely} are in the official one under fewer than half.",
+        f"{sure} of them {'is' if sure == 1 else 'are'} in one segment under at least 95 % of the weightings; {unlikely} "
+        f"{'is' if unlikely == 1 else 'are'} in the official one under fewer than half.",
     )  # fmt: skip
 
 
@@ -225,7 +226,7 @@ def _mean(change: float) -> str:
 
 
 def _share(index: float) -> str:
-    return "not defined" if np.isnan(index) else f"{index + 0.0:.2f}".replace("-", "−")
+    return "not defined" if np.isnan(index) else f"{round(index, 2) + 0.0:.2f}".replace("-", "−")
 
 
 def _signed(places: float) -> str:

@@ -9,10 +9,13 @@ from nofcore.findings import (
     league,
     measurement,
     movement,
+    override,
     profile,
     ranks,
     sensitivity,
+    sobol,
     stability,
+    weightings,
 )
 
 __all__ = [
@@ -21,8 +24,11 @@ __all__ = [
     "league",
     "measurement",
     "movement",
+    "override",
     "profile",
     "ranks",
     "sensitivity",
+    "sobol",
     "stability",
+    "weightings",
 ]

@@ -6,14 +6,18 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from nofcore import improvement, incentives, relative, tables
+from nofcore import charts, improvement, incentives, relative, tables
 from nofcore.errors import InputError
 from nofcore.improvement import Standing
 from nofcore.incentives import HELD, IN_BEST, NONE_CAN, OPEN, CliffEdges, NextSegment
 from nofcore.league import LeagueTable
 from nofcore.relative import SHARE, SHARES, Alone, Together
 from nofcore.release import Release
-from nofcore.wording import Bullets, Text, counted, plural
+from nofcore.tables.incentives import signed
+from nofcore.wording import Text, counted, plural
+
+FEW = 5
+"""The headline speaks of the last step from this number of cases."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,39 +70,55 @@ def _untold(found: Incentives | Unknown, trust_type: str) -> str | None:
     return None
 
 
-def headline(found: Incentives | Unknown, trust_type: str) -> str:
-    """The findings in one paragraph."""
-    if reason := _untold(found, trust_type):
-        return reason
-    steps, ways = found.edges.best_by_trust("unit", trust_type), found.next_segment.table(trust_type)
-    most, open_ways = steps.loc[steps["places_won"].idxmax()], ways[ways["status"] == OPEN]
+def in_short(found: Incentives | Unknown, trust_type: str) -> str:
+    """The findings in two sentences for the headline of a page; empty where nothing can be said."""
+    if _untold(found, trust_type):
+        return ""
+    ways = found.next_segment.table(trust_type)
+    open_ways = ways[ways["status"] == OPEN]
     none = int((open_ways["answer"] == NONE_CAN).sum())
-    largest = (
-        f"at most {counted(int(most['places_won']), 'place')} ({most['trust_name']}, {most['name']})"
-        if most["places_won"] > 0
-        else "no place for any"
-    )
-    return (
-        f"One unit of improvement in the metric where it pays most wins a trust {_places(steps['places_won'].median())} in the "
-        f"middle, and {largest}. {_near(found, trust_type)} For {none} of the {len(open_ways)} {plural(trust_type)} that could enter a "
-        f"better segment by their average, no single metric can bring it. {_relative_line(found, trust_type)} "
-        f"{_reach(found, trust_type)}"
-    )
+    said = []
+    if len(open_ways):
+        said.append(
+            f"For {none} of the {len(open_ways)} trusts that a better average would take to a better segment, no single metric can."
+        )
+    enough = [step for step in _steps(found, trust_type) if len(step[1]) >= FEW and _pays_more(*step[1:])]
+    if enough:
+        what, last, beside = enough[0]
+        said.append(
+            f"Small improvements pay unevenly, which invites gaming: the last step to {what}, at most one unit, wins {_mean(last)} on "
+            f"average{_beside(beside, ', a whole unit that stays short of it')}."
+        )
+    return " ".join(said)
 
 
-def _near(found: Incentives, trust_type: str) -> str:
-    """How many trusts are just short of a target, standards apart from brackets."""
-    rows = found.edges.just_short(1, trust_type)
-    kinds = {"standard": "a standard", "floor": "a floor", "lookup": "a better bracket"}
-    groups = ((what, rows[rows["model"] == model]) for model, what in kinds.items())
-    parts = [
-        f"of {what}, {counted(mine['trust_code'].nunique(), 'trust')} ({counted(len(mine), 'case')})"
-        for what, mine in groups
-        if len(mine)
-    ]
-    if not parts:
-        return "No trust is within one unit of a standard, a floor or a better bracket."
-    return f"Within one unit {'; '.join(parts)}."
+def _steps(found: Incentives, trust_type: str) -> list[tuple[str, pd.DataFrame, pd.DataFrame]]:
+    """Kinds of target of which trusts are within one unit: its name, cases of the last step, and cases of one unit that
+    stays short of it. Brackets stand apart: where they are no wider than a unit, every trust in one is near the next."""
+    last, short = found.edges.just_short(1, trust_type), _short_of(found, trust_type)
+    kinds = (("a standard or floor", ("standard", "floor")), ("a better bracket", ("lookup",)))
+    parts = [(what, last[last["model"].isin(models)], short[short["model"].isin(models)]) for what, models in kinds]
+    return [part for part in parts if len(part[1])]
+
+
+def _pays_more(last: pd.DataFrame, beside: pd.DataFrame) -> bool:
+    """Whether the last step wins more places on average than a whole unit that stays short of the target."""
+    return last["places_won"].mean() > (beside["places_won"].mean() if len(beside) else 0)
+
+
+def _beside(cases: pd.DataFrame, words: str) -> str:
+    return f"{words} {_mean(cases, '')}" if len(cases) else ""
+
+
+def _mean(cases: pd.DataFrame, noun: str = " places") -> str:
+    """The mean number of places won."""
+    return f"{cases['places_won'].mean():.1f}{noun}"
+
+
+def _short_of(found: Incentives, trust_type: str) -> pd.DataFrame:
+    """Cases of one unit that do not reach the next standard, floor or bracket."""
+    unit = found.edges.table("unit", trust_type)
+    return unit[~unit["reaches_target"] & unit["target"].notna()]
 
 
 def _places(number: float) -> str:
@@ -113,19 +133,7 @@ def _reach(found: Incentives, trust_type: str) -> str:
     stay = int(((left["trust_type"] == trust_type) & (left["trust_code"] != "")).sum())
     held = kept[(kept["trust_type"] == trust_type) & (kept["move"] != "")].drop_duplicates(["trust_code", "metric_id"])
     pairs = pd.concat([cases, held])[["trust_code", "metric_id"]].drop_duplicates()
-    return (
-        f"All this is about {len(pairs):,} of their {len(pairs) + stay:,} metric scores; the others stay as published."
-    )
-
-
-def _relative_line(found: Incentives, trust_type: str) -> str:
-    share = found.alone.share
-    all_improve, alone = _row(found.together, share, "all", trust_type), found.alone.table(trust_type)
-    return (
-        f"A trust that alone closes {share:g} % of its distance to the best wins {_places(alone['places_won'].median())} in the "
-        f"middle; if all do, {counted(int(all_improve['ranks_changed']), 'rank')} of {all_improve['trusts']} change, by "
-        f"{all_improve['mean_places']:.1f} places on average."
-    )
+    return f"Improvements are about {len(pairs):,} of {len(pairs) + stay:,} metric scores of {plural(trust_type)}; the others stay as published."
 
 
 def _row(found: Together, share: float, kind: str, trust_type: str | None, cutoffs: str | None = None) -> pd.Series:
@@ -139,40 +147,13 @@ def _row(found: Together, share: float, kind: str, trust_type: str | None, cutof
 def facts(found: Incentives | Unknown, trust_type: str) -> dict[str, str]:
     """The figures behind the headline, for the index."""
     if _untold(found, trust_type):
-        return {"Trusts and metrics with values": "0"}
-    cases, ways = found.edges.table("unit", trust_type), found.next_segment.table(trust_type)
+        return {}
+    ways = found.next_segment.table(trust_type)
     return {
-        "Trusts and metrics with a better value": f"{len(cases):,}",
         "Cases within one unit of a target": str(len(found.edges.just_short(1, trust_type))),
-        "Held by the override": str(int((ways["status"] == HELD).sum())),
-        "No single metric can": str(int((ways["answer"] == NONE_CAN).sum())),
+        "Trusts held by the override": str(int((ways["status"] == HELD).sum())),
+        "Trusts whose next segment no single metric brings": str(int((ways["answer"] == NONE_CAN).sum())),
     }
-
-
-def how_not_to_read(found: Incentives | Unknown) -> Bullets:
-    """What the figures do not mean."""
-    return Bullets(
-        (
-            (
-                "Nothing here says that a trust games its figures.",
-                "The page shows where the rules reward a small change out of proportion to what it means for patients. That is "
-                "where a target invites gaming, and where those who set and read targets should look.",
-            ),
-            (
-                "Places won are not care improved.",
-                "One more percentage point means as many patients just short of a standard as far from it. Only the reward differs.",
-            ),
-            (
-                "Others are taken to stand still.",
-                "Each case changes one value of one trust in one quarter. Next quarter everyone's values will differ.",
-            ),
-            (
-                "Units differ between metrics.",
-                "A percentage point of sickness absence is a great deal, one of A&E waits is little. The table says what one unit is; "
-                "places in the pool can be compared between metrics, units cannot.",
-            ),
-        )
-    )
 
 
 def about_together(found: Incentives | Unknown, trust_type: str) -> Text:
@@ -197,7 +178,7 @@ def about_together(found: Incentives | Unknown, trust_type: str) -> Text:
     )
     said = (
         f"{nothing}{moves} If every trust closed {share:g} % of its distance to the best on all metrics with values, averages of "
-        f"{plural(trust_type)} would change by {both['average_change']:+.2f} on average, {both['ranks_changed']} of {both['trusts']} "
+        f"{plural(trust_type)} would {_by(both['average_change'])} on average, {both['ranks_changed']} of {both['trusts']} "
         f"would change rank and {both['segments_changed']} segment ({both['better_segment']} better, {both['worse_segment']} worse)"
         f"{_taken_anew(found)}."
     )
@@ -207,7 +188,14 @@ def about_together(found: Incentives | Unknown, trust_type: str) -> Text:
         if everyone["worse_segment"]
         else ""
     )
-    return Text((said + whole, _what_a_share_is(), _stays(found, trust_type)))
+    return Text((said + whole, _what_a_share_is()))
+
+
+def _by(change: float) -> str:
+    """A change of an average in words: "fall (improve) by 0.12 points"."""
+    if round(change, 2) == 0:
+        return "hardly change"
+    return f"{'fall (improve)' if change < 0 else 'rise (worsen)'} by {abs(change):.2f} points"
 
 
 def _taken_anew(found: Incentives) -> str:
@@ -231,7 +219,7 @@ def _stays(found: Incentives, trust_type: str) -> str:
     if counts.empty:
         return "Every score of theirs is made from a value that can be changed."
     listed = ", ".join(f"{name} ({number})" for name, number in counts.items())
-    return f"Scores that stay as published in all of this, with the number of {plural(trust_type)}: {listed}."
+    return f"Those that stay, with the number of trusts: {listed}."
 
 
 def about_alone(found: Incentives | Unknown, trust_type: str) -> Text:
@@ -274,14 +262,13 @@ def about_next_segment(found: Incentives | Unknown, trust_type: str) -> Text:
     if len(open_ways) and len(able):
         least = able.loc[able["pool_places"].idxmin()]
         said.append(
-            f"The smallest change belongs to {least['trust_name']}: {least['name']} from {least['value']:g} to "
-            f"{least['new_value']:g}, {counted(int(least['pool_places']), 'place')} in its pool."
+            f"The smallest change, in places of a pool, is {least['trust_name']}'s: {least['name']} from {signed(least['value'])} to "
+            f"{signed(least['new_value'])}, {counted(int(least['pool_places']), 'place')}."
         )
     return Text(
         (
             " ".join(said),
-            "All else stays as published, the segment cut-offs among it; other trusts in the pool are scored again too. The search "
-            "goes through every value at which anything can change, so it is exact to the last digit published.",
+            "All else stays as published, the segment cut-offs among it; other trusts in the pool are scored again too.",
         )
     )
 
@@ -297,42 +284,60 @@ def about_cliffs(found: Incentives | Unknown, trust_type: str) -> Text:
     """Where small improvements pay, and what that invites."""
     if reason := _untold(found, trust_type):
         return Text((reason,))
-    edges = found.edges
-    unit = edges.table("unit", trust_type)
-    across, short_of = unit[unit["reaches_target"]], unit[~unit["reaches_target"] & unit["target"].notna()]
+    unit = found.edges.table("unit", trust_type)
     border = unit[unit["segment_after"] < unit["segment_before"]]
     nothing = int((unit["places_won"] == 0).sum())
     said = [
-        f"One unit of improvement in one metric wins nothing in {nothing:,} of {len(unit):,} cases ({nothing / len(unit):.0%}), and "
-        f"up to {counted(int(unit['places_won'].max()), 'place')} in others."
+        f"One unit of improvement in one metric, all else unchanged, wins nothing in {nothing:,} of {len(unit):,} cases "
+        f"({nothing / len(unit) * 100:.0f} %) and up to {counted(int(unit['places_won'].max()), 'place')} in others."
     ]
-    if len(across) and len(short_of):
-        said.append(
-            f"A unit that reaches a standard, floor or better bracket wins {across['places_won'].mean():.1f} places on average "
-            f"({len(across)} cases); one that stays short of it {short_of['places_won'].mean():.1f} ({len(short_of)} cases)."
-        )
     if len(border):
-        inside = unit.drop(border.index)["places_won"].mean()
+        inside = unit.drop(border.index)
         said.append(
-            f"The largest gains come from the border of a segment: {counted(len(border), 'case')} of a unit that brings a better one "
-            f"win {border['places_won'].mean():.1f} places on average, all others {inside:.1f}. Such a trust passes those with "
-            "better averages that the override holds back."
+            f"Most comes from the border of a segment: in {counted(len(border), 'case')} the unit brings a better segment and "
+            f"{_mean(border)} on average, in all others {_mean(inside, '')}. Such a trust also passes those with better averages that "
+            "the override holds back."
         )
-    return Text((" ".join(said), _invitation(found, trust_type)))
+    return Text((_invitation(found, trust_type), " ".join(said), _where_it_pays(found, trust_type)))
+
+
+def _where_it_pays(found: Incentives, trust_type: str) -> str:
+    """In which metrics one unit pays most, and what a unit is."""
+    rows = found.edges.by_metric("unit", trust_type)
+    paying = rows[(rows["mean"] > 0) & (rows["trusts"] > 1)].head(3)
+    first = ", ".join(f"{name} ({mean:.1f})" for name, mean in paying[["name", "mean"]].itertuples(index=False))
+    most = f"By metric, one unit wins most places on average in {first}. " if len(paying) else ""
+    return (
+        f"{most}But units differ: a percentage point of sickness absence is a great deal, one of A&E waits is little. The first table says "
+        "what a unit is, and how many trusts it passes in the pool, which can be compared. Others are taken to stand still."
+    )
 
 
 def _invitation(found: Incentives, trust_type: str) -> str:
-    last = found.edges.just_short(1, trust_type)
-    if last.empty:
+    """How many trusts are just short of a target, and what the last step is worth."""
+    steps = _steps(found, trust_type)
+    if not steps:
         return "No trust of this type is within one unit of a standard, a floor or a better bracket."
-    crowd = last["name"].value_counts()
-    crowded = f" The most crowded is {crowd.index[0]} ({crowd.iloc[0]} trusts)." if crowd.iloc[0] > 1 else ""
-    return (
-        f"This is where a target invites gaming. {_near(found, trust_type)}{crowded} The last step is worth "
-        f"{-last['score_change'].mean():.2f} points of the metric's score and {last['places_won'].mean():.1f} places on average, and past a standard nothing more is won. Effort, or a change "
-        "in how cases are counted, pays most there, whether or not patients notice. Whether a trust has done so cannot be seen from "
-        "these figures."
+    said = []
+    for what, last, beside in steps:
+        crowd, near = last["name"].value_counts(), last["trust_code"].nunique()
+        most = f"most in {crowd.index[0]}: {crowd.iloc[0]}" if len(crowd) > 1 else f"in {crowd.index[0]}"
+        said.append(
+            f"{counted(near, 'trust')} {'is' if near == 1 else 'are'} within one unit of {what} ({counted(len(last), 'case')}, {most}). The last "
+            f"step is worth {-last['score_change'].mean():.2f} points of the metric's score and {_mean(last)} on average"
+            f"{_beside(beside, '; a whole unit that stays short,')}."
+        )
+    past = (
+        " Past a standard nothing more is won."
+        if (found.edges.just_short(1, trust_type)["model"] == "standard").any()
+        else ""
     )
+    so = (
+        "So effort, or a change in how cases are counted, pays most just short of a target, whether or not patients notice."
+        if any(_pays_more(last, beside) for _, last, beside in steps)
+        else "Here the last step wins no more places than any other unit does."
+    )
+    return f"This is where a target invites gaming. {' '.join(said)}{past} {so}"
 
 
 def limitations(found: Incentives | Unknown, trust_type: str) -> Text:
@@ -355,9 +360,14 @@ def limitations(found: Incentives | Unknown, trust_type: str) -> Text:
             "another trust's shares the better place, our convention; trusts that are not changed keep the published order of equal "
             "values. The deficit flag is held even where the financial plan itself is changed.",
             off,
-            _stays(found, trust_type),
+            *([] if _untold(found, trust_type) else [f"{_reach(found, trust_type)} {_stays(found, trust_type)}"]),
         )
     )
+
+
+def cliff_chart(found: Incentives | Unknown, trust_type: str) -> charts.Chart | Text:
+    """What the last step to a target is worth; nothing where nothing can be said."""
+    return Text(()) if _untold(found, trust_type) else charts.last_steps(found.edges, trust_type)
 
 
 def shown_table(found: Incentives | Unknown, name: str, trust_type: str) -> tables.Table | Text:

@@ -18,13 +18,22 @@ KINDS = {
 CUT_OFFS = {"published": "held as published", "recomputed": "taken anew"}
 
 
+def signed(value: float) -> str:
+    """A value with as many digits as it has and a true minus sign."""
+    return f"{value:g}".replace("-", "−")
+
+
 def all_improve(found: Together, trust_type: str) -> Table:
     """What changes when every trust closes the same share of its distance to the best."""
     rows = found.table(trust_type)
+    still = rows[(rows["kind"] == "by rank") & (rows["averages_changed"] == 0) & (rows["ranks_changed"] == 0)]
+    if len(still) == (rows["kind"] == "by rank").sum():  # then the others move as if all did
+        rows = rows[rows["kind"] == "all"]
+    kinds = rows["kind"].nunique() > 1
     frame = pd.DataFrame(
         {
             "Distance closed": [f"{share:g} %" for share in rows["share"]],
-            "Metrics": [f"{KINDS[kind]} ({len(found.metrics[kind])})" for kind in rows["kind"]],
+            **({"Metrics": [f"{KINDS[kind]} ({len(found.metrics[kind])})" for kind in rows["kind"]]} if kinds else {}),
             "Cut-offs": rows["cutoffs"].map(CUT_OFFS),
             "Averages changed": rows["averages_changed"],
             "Mean change": rows["average_change"],
@@ -35,9 +44,10 @@ def all_improve(found: Together, trust_type: str) -> Table:
             "Most places": rows["most_places"],
         }
     )
+    none = "" if kinds else " Improving on the metrics scored by rank alone would change nothing."
     caption = (
         f"If every trust closed the same share of its distance to the best value: {plural(trust_type)}, {found.quarter}. Mean "
-        "change of the average in points, negative is better. Mean and most places: up or down, over all trusts of the type."
+        f"change of the average in points, negative is better. Mean and most places: up or down, over all trusts of the type.{none}"
     )
     return Table("all-improve", frame, caption, "Distance closed", {"Mean change": 3, "Mean places": 1})
 
@@ -56,19 +66,17 @@ def one_improves(found: Alone, trust_type: str) -> Table:
             "Segment then": rows["segment_after"],
             "Average": rows["average_before"],
             "Average then": rows["average_after"],
-            "Metrics improved": rows["improved"],
-            "Scores kept": rows["as_published"],
             "Trusts that lose": rows["losers"],
             "Places they lose": rows["places_lost"],
             "Most by one": rows["most_lost"],
-            "Which": rows["most_lost_by"].map(names),
+            "By whom": rows["most_lost_by"].map(names),
             "Trusts that gain too": rows["gainers"],
         }
     )
     caption = (
         f"If one trust alone closed {found.share:g} % of its distance to the best on all its metrics with values: "
-        f"{plural(trust_type)}, {found.quarter}, cut-offs {CUT_OFFS[found.cutoffs]}. Averages in points. Scores kept: those of "
-        "metrics without usable values. Which: the first in the league of those that lose most."
+        f"{plural(trust_type)}, {found.quarter}, cut-offs {CUT_OFFS[found.cutoffs]}. Averages in points. By whom: the "
+        "first in the league of those that lose most."
     )
     return Table("one-improves", frame, caption, "Trust", {"Average": 2, "Average then": 2}, sortable=True)
 
@@ -104,7 +112,7 @@ def next_segment(found: NextSegment, trust_type: str) -> Table:
 
 
 def _change(row) -> str:
-    return f"{row.name}: {row.value:g} to {row.new_value:g} ({say(row.change, row.unit)})"
+    return f"{row.name}: {signed(row.value)} to {signed(row.new_value)} ({say(row.change, row.unit)})"
 
 
 def ways_up(found: NextSegment, trust_code: str) -> Table:
@@ -114,8 +122,8 @@ def ways_up(found: NextSegment, trust_code: str) -> Table:
     frame = pd.DataFrame(
         {
             "Metric": rows["name"],
-            "Value": rows["value"].map("{:g}".format),
-            "Needed": rows["new_value"].map("{:g}".format).where(able),
+            "Value": rows["value"].map(signed),
+            "Needed": rows["new_value"].map(signed).where(able),
             "Change": [say(row.change, row.unit) if row.able else None for row in rows.itertuples()],
             "Pool places": rows["pool_places"].where(able).astype("Int64"),
             "Average then": rows["average_after"],
@@ -139,7 +147,6 @@ def cliff_metrics(edges: CliffEdges, trust_type: str) -> Table:
     both = unit.merge(last[[*key, "trusts", "mean", "largest"]], "left", on=key, suffixes=("", "_last"))
     both = both.join(near, on=key)
     cases = edges.table("unit", trust_type)
-    names = cases.drop_duplicates("trust_code").set_index("trust_code")["trust_name"]
     steps = cases.assign(step=(cases["change"] / cases["steps"]).round(6)).groupby(key)["step"].first()
     both = both.join(steps, on=key)
     frame = pd.DataFrame(
@@ -150,7 +157,6 @@ def cliff_metrics(edges: CliffEdges, trust_type: str) -> Table:
             "Mean pool places": both["pool_places"],
             "Mean places": both["mean"],
             "Most places": both["largest"],
-            "By": both["best_for"].map(names).where(both["largest"] > 0),
             "Short of a target": both["trusts_last"].astype("Int64"),
             "Within a unit": both["near"].fillna(0).astype(int).where(both["trusts_last"].notna()).astype("Int64"),
             "Mean places of reaching it": both["mean_last"],
@@ -176,8 +182,8 @@ def best_steps(edges: CliffEdges, trust_type: str) -> Table:
             "Rank": rows["rank_before"],
             "Places won": rows["places_won"],
             "Metric": rows["name"].where(pays, "no unit wins a place"),
-            "Value": rows["value"].map("{:g}".format).where(pays),
-            "Then": rows["new_value"].map("{:g}".format).where(pays),
+            "Value": rows["value"].map(signed).where(pays),
+            "Then": rows["new_value"].map(signed).where(pays),
             "Reaches a target": rows["reaches_target"].map({True: "yes", False: "no"}).where(pays),
             "Segment": rows["segment_before"],
             "Segment then": rows["segment_after"],
@@ -198,8 +204,8 @@ def just_short(edges: CliffEdges, trust_type: str, steps: float = 1) -> Table:
         {
             "Trust": rows["trust_name"],
             "Metric": rows["name"],
-            "Value": rows["value"].map("{:g}".format),
-            "Target": rows["target"].map("{:g}".format),
+            "Value": rows["value"].map(signed),
+            "Target": rows["target"].map(signed),
             "Short by": [say(gap, many) for gap, many in rows[["gap", "unit"]].itertuples(index=False)],
             "Score change": rows["score_change"],
             "Average change": rows["average_change"],
@@ -228,7 +234,7 @@ def cliffs_of(edges: CliffEdges, trust_code: str) -> Table:
     frame = pd.DataFrame(
         {
             "Metric": index.get_level_values("name"),
-            "Value": known.map("{:g}".format).to_numpy(),
+            "Value": known.map(signed).to_numpy(),
             "One unit": _amounts(unit),
             "Places by a unit": unit["places_won"].astype("Int64").to_numpy(),
             "To pass one trust": _amounts(place),

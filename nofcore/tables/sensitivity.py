@@ -105,9 +105,9 @@ def scenario_ranges(found: Sensitivity, trust_type: str) -> Table:
             "Trust": rows["trust_name"],
             "Rank": rows["rank"],
             "Best": rows["best_rank"],
-            "Under": where("best"),
+            "Best under": where("best"),
             "Worst": rows["worst_rank"],
-            "Under ": where("worst"),
+            "Worst under": where("worst"),
             "Places between": rows["places"],
             "Segment": segments["official"],
             "Segments seen": seen,
@@ -188,14 +188,14 @@ def ranks_left_out(metrics: LeftOut, domains: LeftOut, trust_type: str) -> Table
             "Rank": own["rank"],
             **{f"Without {domains.names[key].lower()}": by_domain[key] for key in shown.index[shown["n_with"] > 0]},
             "Best without a metric": best[0],
-            "Which": best[1],
+            "Best without": best[1],
             "Worst without a metric": worst[0],
-            "Which ": worst[1],
+            "Worst without": worst[1],
         }
     )
     caption = (
-        f"Ranks without one domain, and the best and worst rank without one metric, {plural(trust_type)}, {metrics.quarter}. Which: the first "
-        "of equal ones; – where no metric left out gives another rank in that direction."
+        f"Ranks without one domain, and the best and worst rank without one metric, {plural(trust_type)}, {metrics.quarter}. Of equal "
+        "ones the first; – where no metric left out gives another rank in that direction."
     )
     return Table("ranks-left-out", frame, caption, "Trust", sortable=True)
 
@@ -364,7 +364,7 @@ def override_rules(found: Overrides, trust_type: str) -> Table:
 def override_trusts(found: Overrides, trust_type: str) -> Table:
     """Each trust whose segment or rank the official override changes, with its rank without it, to sort and search."""
     rows = found.table(trust_type)
-    rows = rows[rows["moved"] | (rows["places_lost"] != 0)]
+    rows = rows[rows["moved"] | (rows["places_lost"] != 0)].sort_values("places_lost", ascending=False, kind="stable")
     frame = pd.DataFrame(
         {
             "Trust": rows["trust_name"],
@@ -378,8 +378,8 @@ def override_trusts(found: Overrides, trust_type: str) -> Table:
         }
     )
     caption = (
-        f"{plural(trust_type).capitalize()} whose segment or rank the official override changes, {found.quarter}. Without: no trust is "
-        "capped. Places lost: negative where places are gained."
+        f"{plural(trust_type).capitalize()} whose segment or rank the official override changes, {found.quarter}, those that lose most "
+        "first. Rank without: no trust is capped. Places lost: negative where places are gained."
     )
     return Table("override-trusts", frame, caption, "Trust", {"Average": 2}, sortable=True)
 
