@@ -9,6 +9,7 @@ from nofcore import charts, scenarios, tables
 from nofcore.findings import incentives, override, weightings
 from nofcore.findings._what_if import not_available, readable, small, who
 from nofcore.findings.incentives import Incentives, Unknown
+from nofcore.notes import concerns, is_routine
 from nofcore.sensitivity import APPLIED, TAIL, UNCHANGED, LeftOut
 from nofcore.sensitivity_study import Study
 from nofcore.wording import Bullets, Text, counted, sentence
@@ -194,29 +195,13 @@ def scenario_notes(found: Study) -> Bullets | Text:
     for one in found.compared.outcomes:
         if one.why_not(found.trust_type) is None:
             for note in dict.fromkeys(one.notes):
-                if not _of_others(note, found, one.scenario.key):
+                if not is_routine(note) and concerns(note, found.trust_type):
                     names.setdefault(readable(note, found), []).append(one.scenario.name)
-    points = [(f"{'; '.join(who)}:", sentence(note)) for note, who in names.items() if not _expected(note)]
+    points = [(f"{'; '.join(who)}:", sentence(note)) for note, who in names.items()]
     points += [
-        ("All scenarios:", sentence(readable(note, found))) for note in found.compared.notes if not _expected(note)
+        ("All scenarios:", sentence(readable(note, found))) for note in found.compared.notes if not is_routine(note)
     ]
     return Bullets(tuple(points)) if points else Text(())
-
-
-def _of_others(note: str, found: Study, key: str) -> bool:
-    """Whether a note speaks of other types of trust alone."""
-    text = note.removeprefix(f"{found.quarter}: ")
-    others = [name for name in found.figures.trust_types if name != found.trust_type]
-    all_ranked = found.scenarios.at[key, "not_ranked"] == 0
-    return text.startswith(tuple(others)) or (text.startswith("not ranked") and all_ranked)
-
-
-def _expected(note: str) -> bool:
-    """Whether a note only says what any change of rules brings: other scores, averages and cut-offs."""
-    return any(
-        text in note
-        for text in ("segment cut-offs", "by rules other than the published", "differ from the published ones")
-    )
 
 
 def about_ranges(found: Study) -> Text:
