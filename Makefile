@@ -31,8 +31,10 @@ lint: $(READY)  ## check style and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+# The kernel of .venv comes first, whatever other kernels of the same name the user has installed.
+lab: export JUPYTER_PATH := $(abspath $(VENV))/share/jupyter$(if $(JUPYTER_PATH),:$(JUPYTER_PATH))
 lab: $(READY)  ## open the notebooks in JupyterLab
-	$(BIN)/jupyter lab --notebook-dir=notebooks
+	$(BIN)/jupyter lab --notebook-dir=notebooks $(OPTIONS)
 
 bench: $(READY)  ## measure the speed bars
 	$(BIN)/python -m benchmarks.run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,20 @@ class Bullets:
     """A list of points, each a bold opening and the rest; the text is escaped."""
 
     points: tuple[tuple[str, str], ...]
+    _list: ClassVar[str] = "ul"
 
     def _repr_html_(self) -> str:
         items = (
             f"<li><strong>{html.escape(opening)}</strong> {html.escape(rest)}</li>" for opening, rest in self.points
         )
-        return f"<ul>{''.join(items)}</ul>"
+        return f"<{self._list}>{''.join(items)}</{self._list}>"
+
+
+@dataclass(frozen=True)
+class Steps(Bullets):
+    """The same for points that follow one another: a numbered list."""
+
+    _list: ClassVar[str] = "ol"
 
 
 def sentence(text: str) -> str:
@@ -52,3 +61,9 @@ def plural(trust_type: str) -> str:
 def points(score: float) -> str:
     """A score with 2 decimals, or with as many as it has: 2.7 -> "2.70", 1.935 -> "1.935"."""
     return max(f"{score:.2f}", f"{score:.6g}", key=len)
+
+
+def signed(number: float, decimals: int = 2) -> str:
+    """A number with its sign, a true minus; no sign where it rounds to 0."""
+    text = f"{number:+.{decimals}f}"
+    return text[1:] if float(text) == 0 else text.replace("-", "−")

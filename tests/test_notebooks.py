@@ -11,8 +11,9 @@ import pytest
 from nofcore import cli
 
 ROOT = Path(__file__).parents[1]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 PAGES = {
+    "00_methods": ("methods", "methods-q1-2025-26"),
     "01_league_table": ("league_table", "league-table-ambulance-q1-2025-26"),
     "02_rank_uncertainty": ("rank_uncertainty", "rank-uncertainty-ambulance-q1-2025-26"),
     "03_metric_correlation": ("metric_correlation", "metric-correlation-ambulance-q1-2025-26"),

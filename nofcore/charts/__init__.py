@@ -8,6 +8,7 @@ from nofcore.charts.correlation import components, correlation_heat_map, history
 from nofcore.charts.incentives import last_steps
 from nofcore.charts.league import averages, domains
 from nofcore.charts.measurement import average_funnel, funnels, kinds_of_uncertainty
+from nofcore.charts.methods import data_ages
 from nofcore.charts.movement import average_changes, rank_flow, rank_parts
 from nofcore.charts.profile import metric_places, rank_path, rank_shares
 from nofcore.charts.ranks import rank_distribution, rank_ranges, segment_probabilities
@@ -22,6 +23,7 @@ __all__ = [
     "averages",
     "components",
     "correlation_heat_map",
+    "data_ages",
     "domains",
     "funnels",
     "history_scatter",

@@ -29,6 +29,7 @@ from nofcore.tables.incentives import (
 )
 from nofcore.tables.league import agreement, capped, differences, league_table, rules, segment_counts
 from nofcore.tables.measurement import funnels, kinds_of_uncertainty, outside_funnels
+from nofcore.tables.methods import column_dictionary, data_ages, metric_rules
 from nofcore.tables.movement import (
     fell_while_better,
     left_or_joined,
@@ -77,8 +78,10 @@ __all__ = [
     "claim_by_subtype",
     "cliff_metrics",
     "cliffs_of",
+    "column_dictionary",
     "component_table",
     "cross_table",
+    "data_ages",
     "differences",
     "domain_table",
     "driver_table",
@@ -93,6 +96,7 @@ __all__ = [
     "left_or_joined",
     "left_out",
     "metric_change_table",
+    "metric_rules",
     "metric_summary",
     "movers_table",
     "next_segment",
