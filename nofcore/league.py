@@ -404,7 +404,9 @@ def build(
         cuts = cuts or _cut_offs(trusts, release, framework, notes)
         _segment_published(trusts, framework, cuts, notes)
     _rank(trusts, notes, framework.ranking if framework else "segment")
-    notes += _not_known(release, framework)
+    # A scenario's rules are shown beside the official ones, which say it.
+    if framework and not framework.left_out and not scoring.scored_anew(framework):
+        notes += filter(None, [not_known(release, framework)])
     domain_scores, domain_segments = _domains(made, trusts, framework, notes)
     trusts = trusts.sort_values(["trust_type", "rank", "trust_code"])
     return LeagueTable(
@@ -691,13 +693,13 @@ def _note_published(trusts, release: Release, framework: Framework | None, notes
             )
 
 
-def _not_known(release: Release, framework: Framework | None) -> list[str]:
-    """What is not known of the rules, as far as the figures at hand go."""
+def not_known(release: Release, framework: Framework | None) -> str:
+    """What is not known of the rules, as far as the figures at hand go, in one sentence; "" where all is."""
     if framework is None:
-        return []
+        return ""
     at_hand = set(release.observations.loc[release.observations["value"].notna(), "metric_id"].unique())
     found = framework.not_known(at_hand)
-    return [f"what is not known about these rules ({framework.year}): {'; '.join(found)}"] if found else []
+    return f"what is not known about these rules ({framework.year}): {'; '.join(found)}" if found else ""
 
 
 def _rank(trusts: pd.DataFrame, notes: list[str], ranking: str) -> None:

@@ -106,6 +106,7 @@ def reproduce(release: Release, framework: Framework | None) -> Reproduction:
             frames.append(_compare_metric_scores(release, framework))
         frames += list(_compare_league(release, rebuilt, name))
         notes += [note for note in rebuilt.notes if note not in notes]
+    notes = [note for note in notes if note != league.not_known(release, framework)]  # of the rules, not of this
     comparisons = pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
     names = release.trusts[["trust_type", "trust_name"]]
     comparisons = comparisons.join(names, on="trust_code")

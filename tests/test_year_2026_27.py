@@ -8,8 +8,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from nofcore import cli, findings, framework, league, release, reproduce, scenarios, scoring
+from nofcore import cli, findings, framework, league, release, reproduce, scenarios, scoring, sensitivity
 from nofcore.errors import InputError
+from nofcore.report import plan
 from nofcore.reproduce import FROM_AVERAGES, FROM_RESULTS, FROM_SCORES, FROM_VALUES
 
 QUARTER = "Q1 2026/27"
@@ -232,6 +233,27 @@ def test_what_is_not_known_is_said_with_every_table(rebuilt):
     page = str(findings.league.limitations(rebuilt, AMBULANCE))
     assert "What is not known about these rules (2026/27): " in page
     assert "What is not known about these rules (2026/27): " in str(findings.league.limitations(rebuilt, ACUTE))
+
+
+def test_every_page_says_what_is_not_known(tmp_path, figures):
+    request = plan.Request((), figures, "all", None, None, tmp_path, 1)
+    assert plan.provenance(request)["not_known"].startswith("What is not known about these rules (2026/27): whether ")
+    earlier = replace(request, figures=release.embedded().release("Q4 2025/26"))
+    assert "not_known" not in plan.provenance(earlier)
+
+
+def test_a_scenario_does_not_say_it_again(figures, rebuilt):
+    (one,) = [one for one in scenarios.shipped() if one.key == "no-finance-domain"]
+    made = league.build(figures, scenarios.apply(RULES, one))
+    assert not [note for note in made.notes if "not known about these rules" in note]
+    assert [note for note in rebuilt.notes if "not known about these rules" in note]
+
+
+def test_a_scenario_of_another_year_is_said_to_be_one_without_the_path_of_a_file(figures):
+    (one,) = [one for one in scenarios.shipped() if one.key == "proxy-flag"]
+    (outcome,) = sensitivity.compare(figures, RULES, [one]).outcomes
+    assert outcome.table is None
+    assert outcome.reason == "scenario 'proxy-flag' speaks of the rules of 2025/26, not of 2026/27"
 
 
 def test_what_is_not_known_comes_from_the_file():
