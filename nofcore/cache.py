@@ -18,12 +18,14 @@ import stat
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import TypeVar
 
+ABANDONED = 3600  # seconds after which a file that is not whole is nobody's
 KEPT = 24
 """So many results stay in the folder, the last ones used."""
 _DIGEST = hashlib.sha256().digest_size
@@ -131,7 +133,12 @@ def _write(path: Path, found: tuple) -> None:
 
 
 def _forget_old(place: Path) -> None:
-    """Remove all but the last results used. Another process may remove them at the same time."""
+    """Remove all but the last results used, and what an interrupted process left half written. Another process may
+    remove them at the same time."""
+    for path in place.glob(".*.part"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > ABANDONED:
+                path.unlink()
     dated = []
     for path in place.glob("*.pickle"):
         with contextlib.suppress(OSError):

@@ -2,7 +2,8 @@
 
 **Distance** of two trusts: the mean absolute difference of their item scores (points, scale 1 to 4) over the items that both
 have, without the item of the metric in question. A trust counts as comparable if it is of the same subtype and
-the two share at least half of the trust's other items.
+the two share at least half of the trust's other items; as alike if it is no further away than the middle of these.
+How much likeness says is measured by `foretold`.
 
 **Does well**: its score on the metric is at least `GAP` points better and in the better half of the scale, and its published
 value is better. Where counts of both are
@@ -26,6 +27,8 @@ GAP = 1.0
 SHOWN = 3
 """Trusts to learn from that are named for a metric, the most alike first."""
 LEAST_SHARED = 0.5
+FEWEST = 5
+"""Trusts of a subtype over which it is measured how much likeness says, at least."""
 TOLD, NOT_KNOWN, BY_CHANCE = "more than chance in the counts", "no counts at hand", "cannot be told apart"
 Z = 1.959963984540054
 
@@ -40,6 +43,28 @@ def distances(items: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarra
     shared = (~np.isnan(apart)).sum(axis=1)
     total = np.where(np.isnan(apart), 0, apart).sum(axis=1)
     return np.divide(total, shared, out=np.full(len(items), np.nan), where=shared > 0), shared
+
+
+def foretold(items: np.ndarray) -> float:
+    """How much the likeness of two trusts on the other items says of their difference on one: the mean over items of the
+    correlation, over all pairs of trusts, of |difference| on the item with the distance on the others. ``items``:
+    (trusts, items), NaN where there is none. NaN for fewer than `FEWEST` trusts or where nothing varies."""
+    if len(items) < FEWEST:
+        return np.nan
+    one, other = np.triu_indices(len(items), 1)
+    apart = np.abs(items[one] - items[other])
+    known = ~np.isnan(apart)
+    filled = np.where(known, apart, 0)
+    total, shared = filled.sum(axis=1), known.sum(axis=1)
+    found = []
+    for column, here in zip(filled.T, known.T, strict=True):
+        pairs = here & (shared > 1)
+        if not pairs.any():
+            continue
+        both = np.vstack([(total - column)[pairs] / (shared - 1)[pairs], column[pairs]])
+        if (np.ptp(both, axis=1) > EXACT).all():
+            found.append(np.corrcoef(both)[0, 1])
+    return float(np.mean(found)) if found else np.nan
 
 
 def proportions_z(successes: np.ndarray, n: np.ndarray, own_successes: float, own_n: float) -> np.ndarray:
@@ -61,7 +86,8 @@ class Lesson:
     ``metric``: the trust's row of `nofcore.metric_standing`; ``teachers``: a row per trust that does well, the most alike
     first: trust_code, trust_name, value, score, quartile, distance, shared (items), likeness (its place by distance among
     the comparable trusts, 1 = most alike), evidence (`TOLD` or `NOT_KNOWN`); ``comparable``: trusts of the subtype with
-    the metric and enough shared items; ``typical``: median of their distances; ``by_chance``: how many have a score
+    the metric and enough shared items; ``typical``: median of their distances; ``alike``: how many teachers are no
+    further away than that, the first of them; ``by_chance``: how many have a score
     better by `GAP` that the counts cannot tell apart; ``does_well``: the trust itself is in the better half of the scale, and
     no teachers are looked for.
     """
@@ -72,6 +98,15 @@ class Lesson:
     typical: float
     by_chance: int
     does_well: bool
+
+    @property
+    def alike(self) -> int:
+        return int((self.teachers["distance"] <= self.typical + EXACT).sum())
+
+    @property
+    def shown(self) -> pd.DataFrame:
+        """The teachers to name: the most alike, at most `SHOWN`; where none is alike, the nearest alone."""
+        return self.teachers.iloc[: min(max(self.alike, 1), SHOWN)]
 
 
 def lesson(

@@ -2,21 +2,25 @@
 
 Ranks on a metric are within its pool: all trusts that report it, or those of the type where the rules say so, from the
 published values, best first; equal values are ordered as `nofcore.scoring.rank_in_pool` does, and trusts that are still
-equal share the best rank. Where only a score is published the rank is that of the score. Quartile = 1 + 4 (rank - 1) // n.
+equal share the best rank. Where only a score is published the rank is that of the score. Quartile = 1 + 4 (rank - 1) // n, where
+all trusts that share the rank would be in the same one.
 
 **Domain scores against a median**: a domain score is the mean of a few items. As if other metrics of the same kind had
 been chosen, it has a standard error of s / sqrt(items), s being the pooled standard deviation of items around the mean of
-their own trust and domain, over the trusts of the type. Further from the median than 1.96 of these is told apart;
-the median counts as known. That items of all trusts and domains spread alike is our assumption.
+their own trust and domain, over the trusts of the type. It is told apart where it is further from the median than z of these,
+z being the normal quantile at which all domains of the trust together have 95 % (Bonferroni): with one line for
+each, one trust in four that is like the middle in all of five domains would be told apart in one. The median counts as
+known, which it is not with fewer than `FEWEST` trusts. That items of all trusts and domains spread alike is our assumption.
 """
 
 from __future__ import annotations
+
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 
 from nofcore import league, scoring
-from nofcore.claims import quartiles
 from nofcore.framework import Combined, Framework, Metric
 from nofcore.league import LeagueTable
 from nofcore.ranking import minimum_ranks
@@ -24,11 +28,14 @@ from nofcore.release import Release
 from nofcore.scoring import to_hundredths
 from nofcore.variances import within_sd
 
-Z = 1.96
+LEVEL = 0.95
+FEWEST = 5
+"""Trusts whose median a domain score is held against, at least."""
+PARTS = 4
 BETTER, WORSE, CANNOT_TELL, UNKNOWN = "better", "worse", "cannot be told apart", "not known"
 COLUMNS = [
     "trust_code", "metric_id", "value_id", "name", "domain", "better", "model", "target", "unit", "value", "period",
-    "score", "rank", "of", "quartile", "pool", "enters",
+    "score", "rank", "rank_last", "of", "quartile", "pool", "enters",
 ]  # fmt: skip
 
 
@@ -40,9 +47,10 @@ def metric_standing(figures: Release, framework: Framework) -> pd.DataFrame:
 
     trust_code, metric_id (of the score), value_id ("" for a score without values), name, domain (key), better ("low",
     "high" or "" for a score alone), model, target (standard or floor, NaN for none), unit, value (NaN where there is none or
-    it is suppressed), period, score (as it enters the average, NaN where there is none), rank and of (in the pool; missing
-    for counts in a pool of rates), quartile, pool ("all" or "type"), enters: how it enters the average ("by itself", "as
-    part of ...", "not").
+    it is suppressed), period, score (as it enters the average, NaN where there is none), rank, rank_last (the last of the
+    places that equal trusts share) and of (in the pool; missing for counts in a pool of rates, which brackets score),
+    quartile (missing where a tie lies in several), pool ("all" or "type"), enters: how it enters the average ("by itself",
+    "as part of ...", "not").
     """
     figures = scoring.within(figures, framework)
     scores = league.scores_to_average(figures, framework, "scores").set_index(["metric_id", "trust_code"])["score"]
@@ -70,17 +78,19 @@ def _standing(entry: Metric | Combined, figures: Release, framework: Framework, 
         target=np.nan if threshold is None else threshold, pool=getattr(entry, "pool", "all"),
         enters=_enters(entry, framework),
     )  # fmt: skip
+    by_bracket = found["unit"].isin(list(getattr(entry, "unit", ())))
+    found.loc[by_bracket, "model"], found.loc[by_bracket, "target"] = "lookup", np.nan
     found = found[found["score"].notna() | found["value"].notna()]
     return found.rename_axis("trust_code").reset_index()[COLUMNS]
 
 
 def _ranks(entry: Metric | Combined, found: pd.DataFrame, published: pd.Series, types: pd.Series) -> pd.DataFrame:
-    """rank, of and quartile in the pool, missing for trusts outside it."""
+    """rank, rank_last, of and quartile in the pool, missing for trusts outside it."""
     by_value = bool(getattr(entry, "value", None))
     known = found["value" if by_value else "score"].notna()
     if by_value:
         known &= ~found["unit"].isin(list(entry.unit))
-    ranks = pd.DataFrame(np.nan, found.index, ["rank", "of", "quartile"])
+    ranks = pd.DataFrame(np.nan, found.index, ["rank", "rank_last", "of", "quartile"])
     groups = types[known].unique() if getattr(entry, "pool", "all") == "type" else [None]
     for group in groups:
         mine = found.index[known & (True if group is None else types == group)]
@@ -92,9 +102,18 @@ def _ranks(entry: Metric | Combined, found: pd.DataFrame, published: pd.Series, 
             rank = scoring.rank_in_pool(values, places, codes, entry.better)[0]
         else:
             rank = minimum_ranks(to_hundredths(found.loc[mine, "score"]))
-        ranks.loc[mine, "rank"], ranks.loc[mine, "of"] = rank, len(mine)
-        ranks.loc[mine, "quartile"] = quartiles(rank)
+        _, place, shared = np.unique(rank, return_inverse=True, return_counts=True)
+        last = rank + shared[place] - 1
+        first_part, last_part = quartile(rank, len(mine)), quartile(last, len(mine))
+        parts = np.where(first_part == last_part, first_part, np.nan)
+        for column, given in (("rank", rank), ("rank_last", last), ("of", len(mine)), ("quartile", parts)):
+            ranks.loc[mine, column] = given
     return ranks
+
+
+def quartile(rank, n):
+    """Quarter, 1 (best) to 4, of places among n; of arrays as well."""
+    return 1 + PARTS * (rank - 1) // n
 
 
 def _enters(entry: Metric | Combined, framework: Framework) -> str:
@@ -117,17 +136,19 @@ def domain_standing(rebuilt: LeagueTable) -> pd.DataFrame:
 
     trust_code, domain (key), name, items (number), score, segment (NaN where not known), and against the trusts of its
     type and of its subtype, itself among them: median_type, n_type, rank_type, and so on with _subtype (rank 1 best,
-    equal scores sharing the best); margin (1.96 standard errors, NaN where the spread is not known); verdict_type,
-    verdict_subtype: `BETTER`, `WORSE` or `CANNOT_TELL` than the median, `UNKNOWN` without a margin or with nobody else.
+    equal scores sharing the best); margin (z standard errors, NaN where the spread is not known); verdict_type,
+    verdict_subtype: `BETTER`, `WORSE` or `CANNOT_TELL` than the median, `UNKNOWN` without a margin or with fewer than
+    `FEWEST` trusts.
     """
     if rebuilt.items is None or rebuilt.domain_scores.empty:
         return pd.DataFrame(columns=["trust_code", "domain"])
     names = {domain.key: domain.name for domain in rebuilt.framework.domain}
     frames = []
     for trust_type, rows in rebuilt.trusts[rebuilt.trusts["recomputed"]].groupby("trust_type"):
-        spread = _spread(rebuilt, rows.index)
+        domains = rebuilt.domain_scores.loc[rows.index].notna().sum(axis=1)
+        reach = _spread(rebuilt, rows.index) * domains.map(_z)
         for key, name in names.items():
-            frames.append(_domain(rebuilt, rows, key, spread).assign(domain=key, name=name, trust_type=trust_type))
+            frames.append(_domain(rebuilt, rows, key, reach).assign(domain=key, name=name, trust_type=trust_type))
     found = pd.concat(frames).rename_axis("trust_code").reset_index()
     order = found["domain"].map({key: place for place, key in enumerate(names)})
     return found.assign(order=order).sort_values(["trust_code", "order"], ignore_index=True).drop(columns="order")
@@ -148,14 +169,19 @@ def _spread(rebuilt: LeagueTable, codes: pd.Index) -> float:
         return np.nan
 
 
-def _domain(rebuilt: LeagueTable, rows: pd.DataFrame, key: str, spread: float) -> pd.DataFrame:
+def _z(domains: int) -> float:
+    """Standard errors at which so many domains at once have `LEVEL`."""
+    return NormalDist().inv_cdf(1 - (1 - LEVEL) / 2 / domains) if domains else np.nan
+
+
+def _domain(rebuilt: LeagueTable, rows: pd.DataFrame, key: str, reach: pd.Series) -> pd.DataFrame:
     scores = rebuilt.domain_scores.loc[rows.index, key].dropna()
     mine = [name for name in rebuilt.items.values if rebuilt.items.domains[name] == key]
     items = rebuilt.items.values.reindex(scores.index)[mine].notna().sum(axis=1)
     segments = rebuilt.domain_segments
     found = pd.DataFrame({"items": items, "score": scores})
     found["segment"] = segments[key].reindex(scores.index) if key in segments else np.nan
-    found["margin"] = Z * spread / np.sqrt(items) if spread > 0 else np.nan
+    found["margin"] = (reach.reindex(scores.index) / np.sqrt(items)).where(lambda margin: margin > 0)
     groups = {"type": pd.Series("", scores.index), "subtype": rows["trust_subtype"].reindex(scores.index)}
     for name, group in groups.items():
         by = scores.groupby(group)
@@ -169,5 +195,5 @@ def _domain(rebuilt: LeagueTable, rows: pd.DataFrame, key: str, spread: float) -
 
 
 def _verdicts(above: pd.Series, margin: pd.Series, n: pd.Series) -> np.ndarray:
-    told = [margin.isna() | (n < 2), above < -margin, above > margin]
+    told = [margin.isna() | (n < FEWEST), above < -margin, above > margin]
     return np.select(told, [UNKNOWN, BETTER, WORSE], CANNOT_TELL)

@@ -14,7 +14,7 @@ from nofcore import league, profile_study, trusts
 from nofcore.defaults import DRAWS, SEED
 from nofcore.framework import Framework
 from nofcore.incentives import NextSegment
-from nofcore.learning import Lesson, lesson
+from nofcore.learning import Lesson, foretold, lesson
 from nofcore.profile_study import Study
 from nofcore.release import Archive
 
@@ -36,7 +36,9 @@ class Profile:
     ``method``: a row per scenario that says something of it (name, question, rank, segment, places gained), the official
     rules left out; ``method_range``: its row of `Sensitivity.ranges`; ``way``: its row of `NextSegment.table`; ``ways``: the whole, or
     why there is none; ``margin``: points by which its average may rise before its own segment gets worse, NaN where
-    that cannot happen or the cut-offs are not known; ``lessons``: for the worst metrics.
+    that cannot happen or the cut-offs are not known; ``up``: (segment, points): the next better segment and what the average
+    would have to fall by to enter it if no override held, None in the best one or where the cut-offs are not known;
+    ``lessons``: for the worst metrics; ``foretold``: of `nofcore.learning.foretold` for its subtype.
     """
 
     code: str
@@ -57,7 +59,9 @@ class Profile:
     way: pd.Series | None
     ways: NextSegment | str
     margin: float
+    up: tuple[int, float] | None
     lessons: tuple[Lesson, ...]
+    foretold: float
 
     @property
     def name(self) -> str:
@@ -100,8 +104,8 @@ def profile(study: Study, code: str) -> Profile:
         code, study, standing, int(kind["rank"].notna().sum()), drawn, why_not,
         None if drawn is None else study.ranges.shares.loc[code], None if drawn is None else study.ranges.told.loc[code],
         _path(study, code), study.domains[study.domains["trust_code"] == code].reset_index(drop=True), metrics, best, worst,
-        method, method_range, _way(study, code), study.ways, _margin(study, standing),
-        tuple(_lesson(study, row) for _, row in worst.iloc[:LESSONS].iterrows()),
+        method, method_range, _way(study, code), study.ways, _margin(study, standing), _up(study, standing),
+        tuple(_lesson(study, row) for _, row in worst.iloc[:LESSONS].iterrows()), _foretold(study, standing),
     )  # fmt: skip
 
 
@@ -122,11 +126,11 @@ def _range(study: Study, code: str) -> tuple[pd.Series | None, str]:
 def ends(metrics: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The best and the worst metrics of a trust: up to `ENDS` of those that enter the average, at most half of them each.
 
-    By score; of equal scores the one further ahead, or behind, in its pool; then in the order of the framework. What is read from
+    By score; of equal scores the one further ahead, or behind, in its pool (the middle of the places it shares); then in the order of the framework. What is read from
     other metrics that are listed themselves (a combined score) does not count twice.
     """
     rows = metrics[metrics["score"].notna() & (metrics["enters"] != "not") & (metrics["model"] != "combined")]
-    share = ((rows["rank"] - 1) / (rows["of"] - 1).clip(lower=1)).fillna(0.5)
+    share = (((rows["rank"] + rows["rank_last"]) / 2 - 1) / (rows["of"] - 1).clip(lower=1)).fillna(0.5)
     rows = rows.assign(share=share, points=rows["score"].round(2))
     count = min(ENDS, len(rows) // 2)
     ordered = rows.sort_values(["points", "share"], kind="stable").drop(columns=["share", "points"])
@@ -160,7 +164,7 @@ def _way(study: Study, code: str) -> pd.Series | None:
 
 def _margin(study: Study, standing: pd.Series) -> float:
     """Points from the average to the end of the segment that the trust is in, as far as the average decides it."""
-    cuts = study.rebuilt.cut_offs.get(standing["trust_type"], study.rebuilt.cut_offs.get(""))
+    cuts = _cut_offs(study, standing)
     if cuts is None or pd.isna(standing["segment"]):
         return np.nan
     hundredths, segment = int(standing["hundredths"]), int(standing["segment"])
@@ -168,6 +172,27 @@ def _margin(study: Study, standing: pd.Series) -> float:
     # A trust that the override holds stays in its segment until its average is worse than that segment allows.
     last = max(segment, place)
     return np.nan if last > len(cuts) else (np.floor(cuts[last - 1]) + 1 - hundredths) / 100
+
+
+def _cut_offs(study: Study, standing: pd.Series):
+    return study.rebuilt.cut_offs.get(standing["trust_type"], study.rebuilt.cut_offs.get(""))
+
+
+def _up(study: Study, standing: pd.Series) -> tuple[int, float] | None:
+    cuts = _cut_offs(study, standing)
+    if cuts is None or pd.isna(standing["segment"]):
+        return None
+    hundredths = int(standing["hundredths"])
+    place = int(league.segments(np.array(hundredths), np.asarray(cuts)))
+    return None if place == 1 else (place - 1, (hundredths - int(np.floor(cuts[place - 2]))) / 100)
+
+
+def _foretold(study: Study, standing: pd.Series) -> float:
+    if study.rebuilt.items is None:
+        return np.nan
+    kind = study.rebuilt.of(standing["trust_type"])
+    codes = kind.index[kind["trust_subtype"] == standing["trust_subtype"]]
+    return foretold(study.rebuilt.items.values.reindex(codes).dropna(how="all").to_numpy(float))
 
 
 def _lesson(study: Study, metric: pd.Series) -> Lesson:

@@ -109,6 +109,17 @@ def study(archive: Archive, quarter: str, own: Framework | None = None, draws: i
     return Study(rebuilt, ranges, metrics, domains, method, ways, counts, archive.quarters, draws, seed)
 
 
+def make(archive: Archive, quarter: str, own: Framework | None = None, draws: int = DRAWS, seed: int = SEED) -> Study:
+    """`study` without the cache."""
+    figures = archive.release(quarter)
+    framework = release.framework_for(figures.quarter, own)
+    rebuilt, metrics, domains, counts = _standing(figures, framework)
+    return Study(
+        rebuilt, _ranges(archive, rebuilt, own, draws, seed), metrics, domains, _method(figures, framework), _ways(rebuilt, figures, framework),
+        counts, archive.quarters, draws, seed,
+    )  # fmt: skip
+
+
 def _standing(figures, framework: Framework | None) -> tuple[LeagueTable, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     rebuilt = league.build(figures, framework)
     if framework is None or rebuilt.items is None:

@@ -14,6 +14,7 @@ from nofcore.release import Archive, Release
 EVERY = "all"
 LISTED = 6
 """Trusts that an error names at most."""
+NOTHING_NEAR = "; give a code such as RJ1, or whole words of a name"
 _COMMON = re.compile(r"\b(nhs|foundation|trust|the|and)\b|[^a-z0-9 ]")
 
 
@@ -39,9 +40,8 @@ def find(figures: Release, wanted: str, archive: Archive | None = None) -> str:
         raise InputError(
             f"{len(within)} trusts of {figures.quarter} are meant by {text!r}: {_listed(names, within)}; give the code"
         )
-    raise InputError(
-        f"no trust {text!r} in {figures.quarter}{_elsewhere(text, archive)}{_near(text, mine, names, plain)}"
-    )
+    elsewhere = _elsewhere(text, mine, archive)
+    raise InputError(f"no trust {text!r} in {figures.quarter}{elsewhere or _near(text, mine, names, plain)}")
 
 
 def find_all(figures: Release, wanted: Sequence[str], archive: Archive | None = None) -> tuple[str, ...]:
@@ -53,7 +53,7 @@ def find_all(figures: Release, wanted: Sequence[str], archive: Archive | None = 
 
 
 def _plain(name: str) -> str:
-    return " ".join(_COMMON.sub(" ", name.lower().replace("'", "")).split())
+    return " ".join(_COMMON.sub(" ", re.sub("['\u2019]", "", name.lower())).split())
 
 
 def _listed(names: pd.Series, codes: Sequence[str]) -> str:
@@ -61,16 +61,32 @@ def _listed(names: pd.Series, codes: Sequence[str]) -> str:
     return shown + (f" and {len(codes) - LISTED} more" if len(codes) > LISTED else "")
 
 
-def _elsewhere(text: str, archive: Archive | None) -> str:
+def _elsewhere(text: str, mine: str, archive: Archive | None) -> str:
+    """In which other quarters there is a trust with the code, or one trust alone with the words in its name."""
     if archive is None:
         return ""
-    rows = archive.trusts[archive.trusts["trust_code"] == text.upper()]
-    return f", only in {', '.join(q for q in archive.quarters if q in set(rows['quarter']))}" if len(rows) else ""
+    rows = archive.trusts
+    meant = rows["trust_code"] == text.upper()
+    if mine and not meant.any():
+        words = set(mine.split())
+        meant = rows["trust_name"].map(lambda name: words <= set(_plain(name).split()))
+    found = rows[meant]
+    if found["trust_code"].nunique() != 1:
+        return ""
+    code, name = found.iloc[-1][["trust_code", "trust_name"]]
+    return f": {code} ({name}) is only in {', '.join(q for q in archive.quarters if q in set(found['quarter']))}"
 
 
 def _near(text: str, mine: str, names: pd.Series, plain: dict[str, str]) -> str:
+    if not mine:
+        return NOTHING_NEAR
+    begun = [
+        code
+        for code, name in plain.items()
+        if all(any(word.startswith(part) for word in name.split()) for part in mine.split())
+    ]
     by_name = {name: code for code, name in plain.items()}
-    codes = [by_name[name] for name in get_close_matches(mine, by_name, 3, 0.6)] if len(mine) > 3 else []
+    codes = begun + ([by_name[name] for name in get_close_matches(mine, by_name, 3, 0.6)] if len(mine) > 3 else [])
     codes += get_close_matches(text.upper(), list(names.index), 3, 0.6)
     words = {word for name in plain.values() for word in name.split()}
     for word in mine.split():
@@ -78,5 +94,5 @@ def _near(text: str, mine: str, names: pd.Series, plain: dict[str, str]) -> str:
         codes += [code for code, name in plain.items() if near and near[0] in name.split()]
     codes = list(dict.fromkeys(codes))[:LISTED]
     if not codes:
-        return "; give a code such as RJ1, or whole words of a name"
+        return NOTHING_NEAR
     return f"; the nearest: {_listed(names, codes)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special
 
 
 def within_sd(items: np.ndarray) -> float:
@@ -47,7 +47,7 @@ def between_interval(estimates: np.ndarray, variances: np.ndarray, level: float)
     lower tail of its chi-squared distribution.
     """
     estimates, variances = np.asarray(estimates, dtype=float), np.asarray(variances, dtype=float)
-    tails = stats.chi2.ppf([(1 + level) / 2, (1 - level) / 2], len(estimates) - 1)
+    tails = special.chdtri(len(estimates) - 1, [(1 - level) / 2, (1 + level) / 2])
     return tuple(_profile(estimates, variances, tail) for tail in tails)
 
 

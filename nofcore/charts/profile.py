@@ -9,6 +9,7 @@ import pandas as pd
 from nofcore.charts.base import HEAT, SEGMENT_COLOURS, SEGMENT_MARKERS, STYLE, Chart, make_axes
 from nofcore.framework import year_of
 from nofcore.profile import Profile
+from nofcore.tables.profile import place_of
 from nofcore.wording import Text, counted, plural
 
 INK = "#212b32"
@@ -29,13 +30,14 @@ def rank_shares(profile: Profile) -> Chart | Text:
     with plt.style.context(STYLE):
         colour = SEGMENT_COLOURS[int(profile.standing["segment"])]
         edges = np.arange(len(shares) + 1) + 0.5
-        axes.stairs(np.where(inside, shares, 0), edges, fill=True, color=colour, label="within the 95 % range")
-        axes.stairs(shares, edges, color=INK, linewidth=0.7, label="all draws")
-        axes.axvline(rank, color=INK, linewidth=1.2, linestyle=(0, (4, 3)), label=f"rank {rank}")
+        axes.stairs(np.where(inside, shares, 0), edges, fill=True, color=colour, label="ranks of the 95 % range")
+        axes.stairs(shares, edges, color=INK, linewidth=0.7, label="ranks in all draws")
+        axes.axvline(rank, color=INK, linewidth=1.2, linestyle=(0, (4, 3)), label=f"published rank {rank}")
         axes.set(
             xlabel=f"Rank among {plural(profile.trust_type)} (1 = best)",
             ylabel="Share of draws (%)",
-            xlim=(0, len(shares) + 1),
+            xlim=(0.5, len(shares) + 0.5),
+            xticks=_rank_ticks(len(shares)),
         )
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=9)
     likely = int(shares.argmax()) + 1
@@ -76,8 +78,13 @@ def rank_path(profile: Profile) -> Chart:
         axes.set_xticks(places, rows["quarter"])
         axes.set(ylabel="Rank (1 = best)", xlim=(-0.45, len(rows) - 0.55))
         axes.set_ylim(size * 1.03 + 0.5, -0.08 * size)
-        axes.set_yticks([1, *range(20, size + 1, 20)] if size > 40 else [1, *range(5, size + 1, 5)])
+        axes.set_yticks(_rank_ticks(size))
     return Chart(figure, _path_said(profile, rows[known]))
+
+
+def _rank_ticks(size: int) -> list[int]:
+    step = 20 if size > 70 else 10 if size > 20 else 5 if size > 10 else 1
+    return sorted({1, *range(step, size + 1, step)})
 
 
 def _path_said(profile: Profile, rows: pd.DataFrame) -> str:
@@ -98,16 +105,18 @@ def metric_places(profile: Profile) -> Chart | Text:
     )
     if rows.empty:
         return Text(())
-    share = 100 * (rows["rank"] - 1) / (rows["of"] - 1).clip(lower=1)
+    share, last = (100 * (rows[place] - 1) / (rows["of"] - 1).clip(lower=1) for place in ("rank", "rank_last"))
+    middle = (share + last) / 2
     names = {domain.key: domain.name for domain in profile.study.rebuilt.framework.domain}
     breaks = np.flatnonzero(rows["domain"].to_numpy()[1:] != rows["domain"].to_numpy()[:-1]) + 0.5
     figure, axes = make_axes(9, max(2.6, 1.1 + 0.25 * len(rows)))
     with plt.style.context(STYLE):
         for quarter in (25, 50, 75):
             axes.axvline(quarter, color="#b9c0c5", linewidth=0.8, zorder=0)
-        axes.hlines(rows.index, 0, share, color="#c9ced2", linewidth=1, zorder=1)
+        axes.hlines(rows.index, 0, middle, color="#c9ced2", linewidth=1, zorder=1)
+        axes.hlines(rows.index, share, last, color=GREY, linewidth=5, alpha=0.55, zorder=2)
         axes.scatter(
-            share,
+            middle,
             rows.index,
             c=rows["score"],
             cmap=_colours(),
@@ -127,13 +136,15 @@ def metric_places(profile: Profile) -> Chart | Text:
             axes.axhline(line, color=GREY, linewidth=0.6)
         axes.set_yticks(rows.index, rows["name"], fontsize=9)
         axes.set_xticks([0, 25, 50, 75, 100], ["first", "25 %", "middle", "75 %", "last"])
-        axes.set(xlabel="Place among the trusts of its pool", xlim=(-2, 102), ylim=(-0.7, len(rows) - 0.3))
+        axes.set(
+            xlabel="Place among the trusts of its pool (grey bar: places that equal trusts share)",
+            xlim=(-2, 102),
+            ylim=(-0.7, len(rows) - 0.3),
+        )
         axes.grid(False)
     parts = []
     for key, mine in rows.iloc[::-1].groupby("domain", sort=False):
-        listed = ", ".join(
-            f"{row.name_} {row.rank:.0f} of {row.of:.0f}" for row in mine.rename(columns={"name": "name_"}).itertuples()
-        )
+        listed = ", ".join(f"{row['name']} {place_of(row)}" for _, row in mine.iterrows())
         parts.append(f"{names[key]}: {listed}")
     return Chart(
         figure, f"Place of {profile.name} in the pool of each of {len(rows)} metrics, rank 1 best. {'; '.join(parts)}."

@@ -11,13 +11,17 @@ import pandas as pd
 from nofcore import tables
 from nofcore.framework import year_of
 from nofcore.incentives import HELD, IN_BEST, NONE_CAN
-from nofcore.learning import BY_CHANCE, GAP, SHOWN, TOLD, Lesson
+from nofcore.learning import BY_CHANCE, GAP, TOLD, Lesson
 from nofcore.measures import say
-from nofcore.metric_standing import BETTER, UNKNOWN, WORSE
+from nofcore.metric_standing import BETTER, FEWEST, UNKNOWN, WORSE
 from nofcore.profile import Profile
 from nofcore.sensitivity import NOT_APPLICABLE
 from nofcore.wording import Bullets, Text, counted, plural, sentence
 
+WEAK = 0.2
+"""Below this correlation likeness is called a weak guide."""
+ENDS_NAMED = 3
+"""Rules named at an end of the span of ranks, at most."""
 NEAR = 25
 """A rank within one place for so many trusts of the type, at least one place, counts as about the same."""
 
@@ -119,12 +123,12 @@ def how_not_to_read(profile: Profile) -> Bullets:
                 "It shows how far the trust's own scores disagree. A rank anywhere within it could have come from other metrics of the same kind.",
             ),
             (
-                "A low score is not a bad value.",
+                "A bad score is not a bad value.",
                 "Most scores are places in a pool: someone is last on every metric, however well all do. Look at the value and the standard.",
             ),
             (
                 "Trusts to learn from are a place to begin.",
-                "They are alike on the figures of this page. What they do differently, and whether it caused their figures, is not in the data.",
+                "They are alike in some scores of this page, and no more. What they do differently, and whether it caused their figures, is not in the data.",
             ),
         )
     )
@@ -209,11 +213,18 @@ def about_path(profile: Profile) -> Text:
             f"{'it' if len(bare) == 1 else 'them'} under rules that the kit knows."
         )
     if missing:
-        said.append(f"It is not ranked in {_and(missing)}.")
+        said.append(
+            f"It is not in the league table of {_and(missing)}; whether it merged, closed or was left out is not in the figures."
+        )
     said += [sentence(text) for text in profile.study.ranges.left_out]
     if known["quarter"].map(year_of).nunique() > 1:
         said.append("Between two years the rules changed, so a move across the line is not one of performance alone.")
-    return Text((" ".join(said), "Which moves are more than noise, and why they happened, is on the page on movement."))
+    return Text(
+        (
+            " ".join(filter(None, said)),
+            "Which moves are more than noise, and why they happened, is on the page on movement.",
+        )
+    )
 
 
 def _ranks_said(profile: Profile, known: pd.DataFrame) -> str:
@@ -238,9 +249,7 @@ def _against_range(known: pd.DataFrame, drawn: pd.DataFrame, quarter: str) -> st
     outside = others[(others["rank"] < base["rank_low"]) | (others["rank"] > base["rank_high"])]
     span = f"the range of {base['quarter']} ({base['rank_low']:.0f} to {base['rank_high']:.0f})"
     if outside.empty:
-        return (
-            f"The ranks of the same year all lie within {span}, so the path alone does not show that its place changed."
-        )
+        return f"Its other ranks of {year_of(base['quarter'])} all lie within {span}, so the path alone does not show that its place changed."
     return f"Outside {span} is its rank in {_and(outside['quarter'])}; that is a sign of a change, not a test of it."
 
 
@@ -259,16 +268,22 @@ def about_domains(profile: Profile) -> Text:
         return Text((f"No domain scores: {_why_no_metrics(profile)}.",))
     said = [_verdicts(rows, "type", f"the median of {plural(profile.trust_type)}")]
     if profile.subtype and (rows["n_subtype"] > 1).any() and not (rows["n_subtype"] == rows["n_type"]).all():
-        said.append(_verdicts(rows, "subtype", f"the median of its subtype ({profile.subtype})"))
+        said.append(
+            _verdicts(
+                rows, "subtype", f"the median of its subtype ({profile.subtype}, {rows['n_subtype'].max():.0f} trusts)"
+            )
+        )
     elif (rows["n_subtype"] == rows["n_type"]).all():
         said.append("All trusts of the type are of one subtype.")
-    few = int(rows["items"].min())
+    few, many = int(rows["items"].min()), int(rows["items"].max())
+    of_them = counted(many, "item") if few == many else f"{few} to {many} items"
     return Text(
         (
             " ".join(said),
-            f"A domain score is the mean of its items, here from {few} to {int(rows['items'].max())} of them, so it is rougher than the average of all. It is told "
-            "apart from a median where it lies further from it than 1.96 standard errors, from the spread of items around the mean of their "
-            "trust and domain over all trusts of the type; the median counts as known. A place near the end of the table need not be far from its middle.",
+            f"A domain score is the mean of its items, here of {of_them}, so it is rougher than the average of all. Its standard error comes from the "
+            "spread of items around the mean of their trust and domain, taken to be alike in all trusts of the type and all domains. It is told apart from a median "
+            f"where it lies further from it than this explains, at 95 % for all {counted(len(rows), 'domain')} together; the median counts as known. A place "
+            "near the end of the table need not be far from its middle.",
         )
     )
 
@@ -282,7 +297,7 @@ def _verdicts(rows: pd.DataFrame, which: str, what: str) -> str:
     unknown = int((rows[f"verdict_{which}"] == UNKNOWN).sum())
     rest = len(rows) - unknown - int(rows[f"verdict_{which}"].isin([BETTER, WORSE]).sum())
     if unknown == len(rows):
-        return f"Whether it can be told apart from {what} is not known: there is nobody else, or too little to judge the spread."
+        return f"Whether it can be told apart from {what} is not known: there are fewer than {FEWEST} trusts, or too little to judge the spread."
     if not parts:
         return f"Its domain scores cannot be told apart from {what} in any of {len(rows)} domains."
     return f"Against {what} it is {' and '.join(parts)}; in the other {counted(rest, 'domain')} it cannot be told apart." if rest else (
@@ -296,6 +311,14 @@ def _why_no_metrics(profile: Profile) -> str:
     return f"no metric scores of {profile.name} are at hand for {profile.quarter}"
 
 
+HOW_TO_READ = (
+    "Scores run from 1 (best) to 4 (worst). Rank 1 is best; a span of places is shared by trusts whose published figures are equal. The pool is all trusts "
+    "in England that report the metric, as far as their figures are at hand, or those of the type where the rules rank within it; quartile 1 is its best quarter, 4 its worst. Better if says "
+    "whether lower or higher values are better. Standard: who meets it scores 1.00; floor: who fails it scores 4.00; by rank: there is neither; by bracket: "
+    "fixed scores for fixed values; score alone: no values are published."
+)
+
+
 def about_metrics(profile: Profile) -> Text:
     """What the tables of metrics show, and what is missing from them."""
     rows = profile.metrics
@@ -303,27 +326,37 @@ def about_metrics(profile: Profile) -> Text:
         where = [q for q in profile.path.loc[profile.path["rank_low"].notna(), "quarter"] if q != profile.quarter]
         other = f" They are at hand for {_and(where)}." if where else ""
         return Text((f"No metrics to show: {_why_no_metrics(profile)}.{other}",))
-    pooled = rows[rows["quartile"].notna() & (rows["model"] != "combined")]
+    pooled = rows[rows["rank"].notna() & (rows["model"] != "combined")]
+    across = int(pooled["quartile"].isna().sum())
     first, last = int((pooled["quartile"] == 1).sum()), int((pooled["quartile"] == 4).sum())
     standards = rows[rows["target"].notna() & rows["value"].notna()]
     met = int(_meets(standards).sum())
     said = [
-        f"Of {counted(len(pooled), 'metric')} with a place in a pool it is in the best quarter in {first} and in the worst in {last}."
+        f"Of {counted(len(pooled), 'metric')} with a place in a pool it is in the best quarter in {first} and in the worst in {last}"
+        + (f"; in {across} it shares its place with so many that no quarter can be named." if across else ".")
     ]
-    if len(standards):
-        said.append(
-            f"It meets {met} of {counted(len(standards), 'standard or floor', 'standards and floors')} that apply to it."
-        )
-    said.append(
-        "Better says whether low or high values are. Rank: 1 is best, equal published values are ordered as published or share the best place. The pool "
-        "is all trusts in England that report the metric, or those of the type where the rules rank within it."
-    )
+    if len(standards) == 1:
+        said.append(f"It {'meets' if met else 'does not meet'} the one standard or floor that applies to it.")
+    elif len(standards):
+        said.append(f"It meets {met} of the {len(standards)} standards and floors that apply to it.")
     absent = _absent(profile)
     if absent:
         said.append(
             f"Metrics for {plural(profile.trust_type)} without a figure here, because they do not apply, or are missing or suppressed: {', '.join(absent)}."
         )
-    return Text((" ".join(said),))
+    return Text((" ".join(said), f"{HOW_TO_READ}{_pool_at_hand(profile)}"))
+
+
+def _pool_at_hand(profile: Profile) -> str:
+    """Whose figures are missing from the pools of all types."""
+    rows = profile.study.rebuilt.trusts
+    without = [plural(name) for name, at_hand in rows.groupby("trust_type")["recomputed"].any().items() if not at_hand]
+    if not without:
+        return ""
+    return (
+        f" No metric figures of {_and(without)} are at hand for {profile.quarter}: places and quartiles are among those that are, while the scores are as "
+        "published, over the whole pool."
+    )
 
 
 def _meets(rows: pd.DataFrame) -> np.ndarray:
@@ -344,10 +377,17 @@ def about_ends(profile: Profile) -> Text:
     worst = profile.worst.iloc[0]
     said = (
         f"Best and worst of its own scores, the best {len(profile.best)} and the worst {len(profile.worst)}; equal scores by place in the pool. "
-        f"Its lowest score is for {_inside(worst['name'])}: {_score_said(worst)}."
+        f"Its worst score is for {_inside(worst['name'])}: {_score_said(worst)}."
     )
-    tied = _tied(profile)
-    return Text((said + tied,))
+    return Text((said + _tied(profile) + _together(profile),))
+
+
+def _together(profile: Profile) -> str:
+    """Which of the metrics shown are one item of the average."""
+    shown = pd.concat([profile.best, profile.worst])
+    parts = shown[~shown["enters"].isin(["by itself", "not"])].groupby("enters", sort=False)["name"].agg(list)
+    said = [f"{_and(names)} count together, {how}" for how, names in parts.items() if len(names) > 1]
+    return f" {sentence('; '.join(said))}" if said else ""
 
 
 def _why_no_ends(profile: Profile) -> str:
@@ -369,7 +409,8 @@ def _tied(profile: Profile) -> str:
 
 
 def _score_said(row: pd.Series) -> str:
-    place = "" if pd.isna(row["rank"]) else f", {row['rank']:.0f} of {row['of']:.0f} in its pool"
+    place = tables.profile.place_of(row)
+    place = f", {place} in its pool" if place else ""
     value = tables.profile.value_of(row)
     return f"{f'{value}, ' if value else ''}score {row['score']:.2f}{place}"
 
@@ -394,12 +435,26 @@ def about_segment(profile: Profile) -> Text:
         said = "It is in the best segment, so there is no better one to enter."
     elif status == HELD:
         said = (
-            f"While its deficit flag stands, no average, however good, brings {profile.name} a better segment than {row['segment']}. The flag is taken as "
-            "published; the kit does not say what would lift it."
+            f"While its deficit flag stands, no average, however good, brings {profile.name} a better segment than {row['segment']}. {_without_flag(profile)} "
+            "The flag is taken as published; the kit does not say what would lift it."
         )
     else:
         said = _open_way(profile)
     return Text(tuple(filter(None, (said, _worse(profile), _against_draws(profile)))))
+
+
+def _without_flag(profile: Profile) -> str:
+    """What the average would still have to do if the override did not hold the trust."""
+    if _held_back(profile):
+        return f"Without the flag its average of {profile.standing['average_score']:.2f} would place it in segment {profile.standing['unadjusted_segment']:.0f}."
+    if profile.up is None:
+        return ""
+    goal, fall = profile.up
+    average = profile.standing["average_score"]
+    return (
+        f"Without the flag it would still be in segment {profile.standing['unadjusted_segment']:.0f}: to enter segment {goal} its average would also have to fall "
+        f"by {fall:.2f} points, from {average:.2f} to {average - fall:.2f}, with the cut-offs held as published."
+    )
 
 
 def _open_way(profile: Profile) -> str:
@@ -410,14 +465,18 @@ def _open_way(profile: Profile) -> str:
     )
     items = int(profile.standing["n_items"])
     if items:
-        fall += f"; that is {row['items']:.1f} points of score on one of its {items} items, or shared over several"
+        most = profile.study.rebuilt.framework.scale.worst - profile.study.rebuilt.framework.scale.best
+        beyond = f", more than one item can give ({most:g} at most)" if row["items"] > most else ""
+        fall += (
+            f"; that is {row['items']:.1f} points of score, on one of its {items} items or shared over several{beyond}"
+        )
     if pd.isna(row["metrics"]) or not row["metrics"]:
         return f"{fall}. Which metric could bring that is not available, because none of its values can be changed and scored again in a whole pool."
     if row["answer"] == NONE_CAN:
         return f"{fall}. None of {counted(int(row['metrics']), 'metric')} that can be followed could bring that alone, not even at its best score; it takes several."
     return (
         f"{fall}. {int(row['able'])} of {counted(int(row['metrics']), 'metric')} that can be followed could bring that alone; the change that passes the fewest "
-        f"trusts is {_inside(row['name'])} from {row['value']:g} to {row['new_value']:g} ({say(row['change'], row['unit'])}, "
+        f"trusts is {_inside(row['name'])} from {tables.profile.figure(row['value'])} to {tables.profile.figure(row['new_value'])} ({say(row['change'], row['unit'])}, "
         f"{counted(int(row['pool_places']), 'place')} in its pool). All other figures are taken to stand still, which they will not."
     )
 
@@ -455,9 +514,25 @@ def who_to_learn_from(profile: Profile) -> Parts:
 def _how_alike(profile: Profile) -> str:
     return (
         f"For each of its worst metrics: trusts of the same subtype ({profile.subtype}) that do well on it, the most alike on the other items first. They "
-        f"score at least {GAP:g} point lower, in the better half of the scale, on a published value that is ahead. Alike: a small mean difference of scores over the "
-        "items that both have, at least half of those of this trust. Where counts are at hand, the difference must be more than chance in them (5 %, each pair by "
-        "itself). These rules are our choice."
+        f"score at least {GAP:g} point lower (1 is best), in the better half of the scale, on a published value that is ahead. Alike: a mean difference of scores no larger than "
+        "that of the middle trust of the subtype, over the items that both have, at least half of those of this trust. Where counts are at hand, the difference "
+        f"must be more than chance in them (5 %, each pair by itself). These rules are our choice. {_how_much_it_says(profile)}"
+    )
+
+
+def _how_much_it_says(profile: Profile) -> str:
+    """How good a guide likeness is."""
+    if np.isnan(profile.foretold):
+        return "The subtype has too few trusts to tell how good a guide likeness is."
+    weak = profile.foretold < WEAK
+    reading = (
+        "a weak guide: others of the subtype that do well may teach as much" if weak else "some guide, though no strong one"
+        if profile.foretold < 0.5 else "a fair guide"
+    )  # fmt: skip
+    number = f"{profile.foretold:.2f}".replace("-", "−")
+    return (
+        f"In this subtype likeness on the other items is {reading} (its mean correlation with the difference on one item, over all pairs of trusts, is {number}; "
+        "0 = says nothing, 1 = says all)."
     )
 
 
@@ -479,18 +554,19 @@ def about_lesson(lesson: Lesson) -> str:
     )
     if rows.empty:
         return f"{opening} None of the {others} of its subtype that can be compared does well enough to learn from by these rules.{chance}"
-    listed = _and([f"{row.trust_name} ({row.trust_code})" for row in rows.iloc[:SHOWN].itertuples()])
-    return (
-        f"{opening} Of {others} of its subtype that can be compared, {len(rows)} {'does' if len(rows) == 1 else 'do'} well; "
-        f"{'it is' if len(rows) == 1 else 'the most alike:'} {listed}.{_likeness(lesson)} {_evidence(rows.iloc[:SHOWN])}{chance}"
-    )
-
-
-def _likeness(lesson: Lesson) -> str:
-    nearest = lesson.teachers["distance"].iat[0]
-    if nearest >= lesson.typical:
-        return f" None of them is more alike than the middle trust of the subtype (distance {lesson.typical:.2f}), so take the comparison with care."
-    return ""
+    listed = _and([f"{row.trust_name} ({row.trust_code})" for row in lesson.shown.itertuples()])
+    well = f"{opening} Of {others} of its subtype that can be compared, {len(rows)} {'does' if len(rows) == 1 else 'do'} well"
+    if not lesson.alike:
+        who = "it is" if len(rows) == 1 else "the nearest of them is"
+        named = (
+            f"; {who} {listed}, less alike than the middle trust of the subtype (distance {rows['distance'].iat[0]:.2f} against {lesson.typical:.2f}), so take the "
+            "comparison with care."
+        )
+    elif len(rows) == 1:
+        named = f"; it is {listed}."
+    else:
+        named = f", {lesson.alike} of them alike; {'the most alike: ' if lesson.alike > 1 else 'it is '}{listed}."
+    return f"{well}{named} {_evidence(lesson.shown)}{chance}"
 
 
 def _evidence(rows: pd.DataFrame) -> str:
@@ -515,13 +591,13 @@ def about_method(profile: Profile) -> Text:
         return Text((f"No other rules can be applied to {profile.name} in {profile.quarter}.",))
     close = max(1, profile.of // NEAR)
     near = int((rows["gained"].abs() <= close).sum())
-    best, worst = _end(row, "best"), _end(row, "worst")
+    best, worst = (_end(profile, row[f"{which}_rank"]) for which in ("best", "worst"))
     same = row["best_rank"] == row["worst_rank"]
     run = (
         f"Under {counted(len(rows), 'other rule')} its rank stays {row['rank']}."
         if same
-        else f"Under {counted(len(rows), 'other rule')} its rank runs from {row['best_rank']} ({best}) to {row['worst_rank']} ({worst}); under {near} of them it is "
-        f"within {counted(close, 'place')} of the official {row['rank']}."
+        else f"Under {counted(len(rows), 'other rule')} its rank runs from {row['best_rank']} ({best}) to {row['worst_rank']} ({worst}); under "
+        f"{'all' if near == len(rows) else near} of them it is within {counted(close, 'place')} of the official {row['rank']}."
     )
     segments = rows["segment"].value_counts()
     other = int(segments.sum() - segments.get(int(profile.standing["segment"]), 0))
@@ -547,11 +623,14 @@ def about_method(profile: Profile) -> Text:
     )
 
 
-def _end(row: pd.Series, which: str) -> str:
-    others = int(row[f"{which}_others"])
-    name = str(row[f"{which}_scenario"])
-    name = name if name.startswith("Official") else f"“{name}”"
-    return f"{name}{f' and {others} more' if others else ''}"
+def _end(profile: Profile, rank: int) -> str:
+    """The rules under which the trust holds a rank at the end of the span."""
+    names = [f"“{name}”" for name in profile.method.loc[profile.method["rank"] == rank, "name"]]
+    if profile.standing["rank"] == rank:
+        return "by the official rules" + (f" and {counted(len(names), 'other')}" if names else "")
+    return _and(
+        names if len(names) <= ENDS_NAMED else [*names[: ENDS_NAMED - 1], f"{len(names) - ENDS_NAMED + 1} more"]
+    )
 
 
 def limitations(profile: Profile) -> Text:
@@ -574,7 +653,7 @@ def limitations(profile: Profile) -> Text:
 def download_tables(profile: Profile) -> dict[str, tuple[str, pd.DataFrame]]:
     """The figures of the page for `nofcore.report.downloads`."""
     metrics = profile.metrics.drop(columns="trust_code").assign(target=profile.metrics["target"].astype(float))
-    whole = metrics.astype({name: "Int64" for name in ("rank", "of", "quartile")})
+    whole = metrics.astype({name: "Int64" for name in ("rank", "rank_last", "of", "quartile")})
     found = {
         "metrics": ("Every metric of the trust", whole),
         "quarters": ("Rank, average and segment in every quarter", profile.path.drop(columns="trust_code")),

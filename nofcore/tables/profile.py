@@ -6,17 +6,19 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from nofcore.learning import SHOWN, Lesson
-from nofcore.measures import say
+from nofcore.learning import Lesson
+from nofcore.measures import UNKNOWN, measure, say
+from nofcore.metric_standing import quartile
 from nofcore.profile import Profile
 from nofcore.tables.base import Table, Tables
 from nofcore.tables.incentives import CUT_OFFS
-from nofcore.wording import plural
+from nofcore.wording import plural, points
 
 STEPS = 6
 """Single metrics that could bring the next segment, named at most."""
 SCENARIOS = 8
 """Scenarios named at most, those that move the trust furthest."""
+RIGHT = ("Value", "Rank in pool", "Quartile")
 MODELS = {"lookup": "by bracket", "combined": "from two scores", "published": "score alone", "rank": "by rank"}
 
 
@@ -54,24 +56,26 @@ def trust_domains(profile: Profile) -> Table:
     frame = pd.DataFrame(
         {
             "Domain": rows["name"],
-            "Items": rows["items"],
             "Score": rows["score"],
-            "Segment": rows["segment"].astype("Int64"),
-            "Median of type": rows["median_type"],
-            "Rank in type": _of(rows, "type"),
+            "Median of type": rows["median_type"].map(points),
             "Against it": rows["verdict_type"],
-            "Median of subtype": rows["median_subtype"],
-            "Rank in subtype": _of(rows, "subtype"),
+            "Rank in type": _of(rows, "type"),
+            "Median of subtype": rows["median_subtype"].map(points),
             "Against that": rows["verdict_subtype"],
+            "Rank in subtype": _of(rows, "subtype"),
+            "Segment": rows["segment"].astype("Int64"),
+            "Items": rows["items"],
         }
     )
+    segment = "Segment: of the domain, by quartiles of all trusts in England."
+    if rows["segment"].isna().all():
+        segment = "Segment: – because it is not known how domain scores are cut."
     caption = (
-        f"Domain scores of {profile.name}, {profile.quarter}; 1 = best, 4 = worst. Segment: of the domain, by quartiles of all trusts in "
-        f"England. Type: {plural(profile.trust_type)}; subtype: {profile.subtype}. Better or worse only where the score is further from the "
-        "median than choosing other metrics would explain (95 %)."
+        f"Domain scores of {profile.name}, {profile.quarter}; 1 = best, 4 = worst. {segment} Type: {plural(profile.trust_type)}; subtype: {profile.subtype}. Better or worse only where the score is further from the "
+        "median than choosing other metrics would explain (95 %, for all domains together)."
     )
-    decimals = dict.fromkeys(["Score", "Median of type", "Median of subtype"], 2)
-    return Table("trust-domains", frame, caption, "Domain", decimals, right=("Rank in type", "Rank in subtype"))
+    right = ("Median of type", "Rank in type", "Median of subtype", "Rank in subtype")
+    return Table("trust-domains", frame, caption, "Domain", {"Score": 2}, right=right)
 
 
 def _of(rows: pd.DataFrame, which: str) -> list[str]:
@@ -94,7 +98,7 @@ def _metric_table(rows: pd.DataFrame, domain: str, key: str, profile: Profile) -
     frame.insert(len(frame.columns), "In the average", [_entering(text) for text in rows["enters"]])
     return Table(
         f"trust-metrics-{key}", frame, f"{domain}: metrics of {profile.name}, {profile.quarter}.", "Metric", {"Score": 2},
-        right=("Value", "Rank in pool"),
+        right=RIGHT,
     )  # fmt: skip
 
 
@@ -104,12 +108,12 @@ def metric_frame(rows: pd.DataFrame) -> pd.DataFrame:
         {
             "Metric": rows["name"].to_numpy(),
             "Value": [value_of(row) for row in rows.itertuples()],
-            "Better": rows["better"].replace("", None).to_numpy(),
-            "Standard": [_target(row) for row in rows.itertuples()],
-            "Period": rows["period"].to_numpy(),
             "Score": rows["score"].to_numpy(),
-            "Rank in pool": [_place(row) for row in rows.itertuples()],
-            "Quartile": rows["quartile"].astype("Int64").to_numpy(),
+            "Rank in pool": [place_of(row) for _, row in rows.iterrows()],
+            "Quartile": [_quartile(row) for row in rows.itertuples()],
+            "Standard": [_target(row) for row in rows.itertuples()],
+            "Better if": rows["better"].map({"low": "lower", "high": "higher"}).to_numpy(),
+            "Period": rows["period"].to_numpy(),
         }
     )
 
@@ -118,21 +122,55 @@ def value_of(row) -> str | None:
     """A value with its unit."""
     if pd.isna(row.value):
         return "suppressed" if row.value_id else None
-    unit = {"%": " %", "percentage points": " pp", "count": "", "rate": "", "out of 10": ""}.get(
-        row.unit, f" {row.unit}"
-    )
-    return f"{row.value:g}{unit}".replace("-", "−")
+    return _with_unit(row.value, row)
+
+
+def figure(value: float) -> str:
+    """A number as published, with a minus sign."""
+    return f"{value:g}".replace("-", "−")
+
+
+SHORT = {
+    "minutes": " min", "points out of 10": " / 10", "points out of 100": " / 100", "infections": " cases", "days": " days",
+    "times the threshold": " × threshold", "percentage points": " %",
+}  # fmt: skip
+"""Units behind a number; none behind that of a metric whose measure the kit does not know."""
+
+
+def _with_unit(value: float, row) -> str:
+    """A number with the unit of the metric: labels of units are wrong in places, so the metric decides."""
+    unit = SHORT.get(measure(row.value_id, row.unit).many, "")
+    if unit == " %" and row.unit == "percentage points":
+        unit = " pp"
+    if value == 1 and unit in (" days", " cases"):
+        unit = unit.removesuffix("s")
+    return f"{figure(value)}{unit}"
 
 
 def _target(row) -> str | None:
+    if row.model in ("standard", "floor") and pd.isna(row.target):
+        return f"{row.model}, number not known"
+    if row.model == "published" and row.value_id:
+        return "rule not known"
     if pd.isna(row.target):
-        return MODELS[row.model]
+        return MODELS.get(row.model, f"{row.model}, number not known")
     sign = "at most" if row.better == "low" else "at least"
-    return f"{'floor: ' if row.model == 'floor' else ''}{sign} {row.target:g}"
+    return f"{'floor: ' if row.model == 'floor' else ''}{sign} {_with_unit(row.target, row)}"
 
 
-def _place(row) -> str | None:
-    return None if pd.isna(row.rank) else f"{row.rank:.0f} of {row.of:.0f}"
+def place_of(row: pd.Series) -> str | None:
+    """The place in the pool, or those shared with equal trusts."""
+    if pd.isna(row["rank"]):
+        return None
+    places = f"{row['rank']:.0f}" if row["rank"] == row["rank_last"] else span(row["rank"], row["rank_last"])
+    return f"{places} of {row['of']:.0f}"
+
+
+def _quartile(row) -> str | None:
+    if pd.isna(row.rank):
+        return None
+    ends = [quartile(int(place), int(row.of)) for place in (row.rank, row.rank_last)]
+    return f"{ends[0]}" if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
 
 
 def _entering(text: str) -> str:
@@ -141,14 +179,14 @@ def _entering(text: str) -> str:
 
 def trust_ends(profile: Profile) -> Tables:
     """The best and the worst metrics."""
-    both = (("best", "highest-scoring", profile.best), ("worst", "lowest-scoring", profile.worst))
+    both = (("best", profile.best), ("worst", profile.worst))
     return Tables(
         tuple(
             Table(
-                f"trust-{name}-metrics", metric_frame(rows), f"The {word} metrics of {profile.name}, {name} first.", "Metric", {"Score": 2},
-                right=("Value", "Rank in pool"),
+                f"trust-{name}-metrics", metric_frame(rows), f"The {name} scores of {profile.name}, {name} first.", "Metric", {"Score": 2},
+                right=RIGHT,
             )
-            for name, word, rows in both
+            for name, rows in both
         )
     )  # fmt: skip
 
@@ -165,8 +203,8 @@ def trust_steps(profile: Profile) -> Table:
     frame = pd.DataFrame(
         {
             "Metric": rows["name"],
-            "Value": rows["value"].map("{:g}".format),
-            "Needed": rows["new_value"].map("{:g}".format),
+            "Value": rows["value"].map(figure),
+            "Needed": rows["new_value"].map(figure),
             "Change": [say(row.change, row.unit) for row in rows.itertuples()],
             "Trusts to pass": rows["pool_places"],
             "Average then": rows["average_after"],
@@ -189,12 +227,18 @@ def trust_method(profile: Profile) -> Table:
         return Table("trust-method", pd.DataFrame(), "", "Other rule")
     frame = pd.DataFrame(
         {
-            "Other rule": rows["name"], "The question": rows["question"], "Rank": rows["rank"], "Places gained": rows["gained"],
-            "Segment": rows["segment"],
+            "Other rule": rows["name"], "Rank": rows["rank"], "Places gained": rows["gained"], "Segment": rows["segment"],
+            "The question": rows["question"],
         }
     )  # fmt: skip
+    moved = int((profile.method["gained"] != 0).sum())
+    which = (
+        f"the {len(frame)} that move it furthest"
+        if moved > len(frame)
+        else f"{len(frame)} that {'moves' if moved == 1 else 'move'} it"
+    )
     caption = (
-        f"Rank of {profile.name} under other rules, {profile.quarter}: the {len(frame)} that move it furthest, of {len(profile.method)}; its rank "
+        f"Rank of {profile.name} under other rules, {profile.quarter}: {which}, of {len(profile.method)}; its rank "
         f"by the official rules is {profile.standing['rank']:.0f}."
     )
     return Table("trust-method", frame, caption, "Other rule")
@@ -202,23 +246,23 @@ def trust_method(profile: Profile) -> Table:
 
 def trust_teachers(lesson: Lesson, number: int) -> Table:
     """Trusts to learn from on one metric, the most alike first."""
-    rows = lesson.teachers.iloc[:SHOWN]
+    rows = lesson.shown
     if rows.empty:
         return Table(f"trust-learn-{number}", pd.DataFrame(), "", "Trust")
     metric = lesson.metric
-    values = [] if metric["value_id"] == "" else [("Value", rows["value"].map("{:g}".format))]
+    values = [] if metric["value_id"] == "" else [("Value", rows["value"].map(figure))]
     frame = pd.DataFrame(
         dict(
             [
-                ("Trust", rows["trust_name"]), ("Code", rows["trust_code"]), *values, ("Score", rows["score"]),
-                ("Alike", [f"{place} of {lesson.comparable}" for place in rows["likeness"]]),
+                ("Trust", rows["trust_name"]), *values, ("Score", rows["score"]), ("Code", rows["trust_code"]),
+                ("Place by likeness", [f"{place} of {lesson.comparable}" for place in rows["likeness"]]),
                 ("Distance", rows["distance"]), ("Shared items", rows["shared"]), ("Evidence", rows["evidence"]),
             ]
         )
     )  # fmt: skip
     unit = f" Value in {_unit(metric)}." if metric["value_id"] else ""
     caption = (
-        f"{metric['name']}: trusts of the same subtype that do well, most alike first (1 = most alike).{unit} Distance: mean difference of scores "
+        f"{metric['name']}: trusts of the same subtype that do well. Place by likeness: 1 = most alike.{unit} Distance: mean difference of scores "
         "on the other items that both have, points."
     )
     return Table(
@@ -227,14 +271,15 @@ def trust_teachers(lesson: Lesson, number: int) -> Table:
         caption,
         "Trust",
         {"Score": 2, "Distance": 2},
-        right=("Alike",) if metric["value_id"] == "" else ("Value", "Alike"),
+        right=("Place by likeness",) if metric["value_id"] == "" else ("Value", "Place by likeness"),
     )
 
 
 def _unit(metric: pd.Series) -> str:
-    return {"%": "%", "rate": "the published rate", "count": "cases", "out of 10": "points out of 10"}.get(
-        metric["unit"], metric["unit"]
-    )
+    many = measure(metric["value_id"], metric["unit"]).many
+    if many == "percentage points":
+        return many if metric["unit"] == many else "%"
+    return "the published unit" if many == UNKNOWN.many else many
 
 
 def trust_lessons(lessons: Iterable[Lesson]) -> list[Table]:
