@@ -36,7 +36,7 @@ from traitlets import Unicode  # noqa: E402
 from traitlets.config import Config  # noqa: E402
 
 from .provisioner import kernel_provisioner  # noqa: E402
-from .warm import import_path  # noqa: E402
+from .warm import folder_of, import_path  # noqa: E402
 
 
 class OwnKernel(AsyncKernelManager):
@@ -100,7 +100,7 @@ def execute(
     Raises papermill's or nbclient's error if a cell fails; `executed` then holds what was reached.
     """
     # A folder of its own, with a short path, for the sockets, the connection file and IPython's profile.
-    with tempfile.TemporaryDirectory(prefix="nof-") as runtime:
+    with tempfile.TemporaryDirectory(prefix="nof-", dir=folder_of(server), ignore_cleanup_errors=True) as runtime:
         result = papermill.execute_notebook(
             str(notebook),
             str(executed),

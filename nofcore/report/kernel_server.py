@@ -18,26 +18,34 @@ import socket
 import struct
 import sys
 import threading
+import time
 from pathlib import Path
 
 NUMBER = struct.Struct("q")
 REQUEST_TIMEOUT = 10  # seconds
 THREAD_TIMEOUT = 10  # seconds that a thread started by an import may take to end
+LEAVE_TIMEOUT = 15  # seconds after which a worker whose parent has gone has left
 
 
 def main() -> None:
     """Serve until the owner has gone; in a kernel forked here, be that kernel."""
     listener, folder = socket.socket(fileno=int(sys.argv[1])), Path(sys.argv[2])
+    server = os.getpid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the owner
     del sys.path[0]  # a kernel puts the folder that it runs in elsewhere
     before = dict(os.environ)
-    request = Server(listener).serve() if prepare() else None
+    if prepare():
+        request = Server(listener).serve()
+    else:
+        listener.close()  # kernels must start cold
+        sys.stdin.read()  # until the owner has gone
+        request = None
     if request is not None:
         # What the imports have set, a kernel that starts cold sets in its turn.
         request["env"] |= {name: value for name, value in os.environ.items() if before.get(name) != value}
-        become_kernel(**request)
+        become_kernel(server, **request)
     else:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
         os._exit(0)  # to take apart what was imported takes longer than a page has to wait
 
 
@@ -148,11 +156,24 @@ def send(kernel: int, number: int) -> None:
             return
 
 
-def become_kernel(command: list[str], env: dict[str, str], folder: str | None) -> None:
+def remove(folder: Path) -> None:
+    """Remove a folder in which workers may still be busy with leaving."""
+    end = time.monotonic() + LEAVE_TIMEOUT
+    while True:
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists() or time.monotonic() > end:
+            return
+        time.sleep(0.1)
+
+
+def become_kernel(server: int, command: list[str], env: dict[str, str], folder: str | None) -> None:
     """Run as the kernel that the command would start, in its environment and folder; returns when it ends.
 
+    server: the process that it was forked from, with which it ends.
     command: [python, "-m", module, arguments ...], of which the arguments count.
     """
+    if os.getppid() != server:  # it has gone already, and the kernel would look for the end of whoever took its place
+        os._exit(1)
     os.setsid()
     for number in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
@@ -161,7 +182,7 @@ def become_kernel(command: list[str], env: dict[str, str], folder: str | None) -
     os.dup2(nothing, 0)
     os.close(nothing)
     os.environ.clear()
-    os.environ.update(env, JPY_PARENT_PID=str(os.getppid()))
+    os.environ.update(env, JPY_PARENT_PID=str(server))
     if folder:
         os.chdir(folder)
     if numpy := sys.modules.get("numpy"):
@@ -170,7 +191,7 @@ def become_kernel(command: list[str], env: dict[str, str], folder: str | None) -
 
     sys.argv = [importlib.util.find_spec(command[2]).origin, *command[3:]]
     # ipykernel reads the variable when it is imported, which is before it was set.
-    IPKernelApp.launch_instance([*command[3:], f"--IPKernelApp.parent_handle={os.getppid()}"])
+    IPKernelApp.launch_instance([*command[3:], f"--IPKernelApp.parent_handle={server}"])
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import contextlib
 import multiprocessing
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -93,21 +94,25 @@ def _start_method() -> multiprocessing.context.BaseContext:
 
 @contextlib.contextmanager
 def _deaf_to_interruption() -> Iterator[None]:
-    """Ctrl-C is for the parent: a process started in this block ignores it from the beginning.
+    """Ctrl-C is for the parent: a process started in this block inherits that it is blocked until it says otherwise, as
+    `obey_the_parent` does.
 
-    Here, one that comes meanwhile is put off to the end of the block. The process inherits that, too; see
-    `obey_the_parent`.
+    Here, one that comes meanwhile is put off to the end of the block, also if another thread, such as those of numpy,
+    is given it.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    came = []
+    handler = signal.signal(signal.SIGINT, lambda *_: came.append(True))
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 @contextlib.contextmanager
@@ -123,8 +128,17 @@ def cluster(address: str) -> Iterator[Executor]:
             "--scheduler needs the package distributed; install it with: pip install 'nofcore[cluster]'"
         ) from None
     try:
+        _reach(address)
         client = Client(address, timeout=CONNECT_TIMEOUT, set_as_default=False)
     except (OSError, ValueError) as error:
         raise InputError(f"--scheduler {address}: no Dask scheduler answers there ({one_line(str(error))})") from None
     with client:
         yield client.get_executor(pure=False)  # the same job twice is done twice
+
+
+def _reach(address: str) -> None:
+    """OSError or ValueError unless something listens there: a client tries for long, and writes about it as it ends."""
+    from distributed.comm.addressing import parse_address, parse_host_port
+
+    host, port = parse_host_port(parse_address(address)[1])
+    socket.create_connection((host, port), CONNECT_TIMEOUT).close()

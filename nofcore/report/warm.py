@@ -79,6 +79,15 @@ def own() -> str | None:
     return server.address if server else None
 
 
+def folder_of(address: str | None) -> Path | None:
+    """The folder of a server, which no other user can reach and which goes with it; None where there is no server.
+
+    What a worker that is killed leaves in it is thus not left for long.
+    """
+    folder = Path(address).parent if address else None
+    return folder if folder and folder.is_dir() else None
+
+
 def import_path() -> str:
     """PYTHONPATH with the folder of this nofcore first."""
     here = str(Path(__file__).resolve().parents[2])
