@@ -5,8 +5,10 @@ score (the method is ours; NHS England publishes no range for a change). The ran
 whether a change would have come out on the same side of nothing with other metrics of the same kind.
 It is not a margin of error of the measurements.
 
-A trust has few items, and many of them have no new figure in a quarter, so ranges of 95 % exclude 0 by chance more
-often than in 5 % of cases. How often is measured (`PairedCounts.by_chance`) instead of taken as 5 %.
+A trust has few items, and many of them have no new figure in a quarter, so these ranges are too narrow: where
+nothing changes, about one in eight of 95 % excludes 0 (simulated on the items of Q1 2025/26, see the tests). A change
+of average is told from noise only if, besides, no more than 5 % of the exchanges of its old and new scores
+give as large a one (`nofcore.exchange`). That test keeps its level with any number of items.
 """
 
 from __future__ import annotations
@@ -22,13 +24,12 @@ from nofcore import bootstrap, league
 from nofcore.bootstrap import LEVEL, Rules, quantile, quantile_error
 from nofcore.defaults import DRAWS, SEED
 from nofcore.errors import InputError
-from nofcore.league import LeagueTable
+from nofcore.exchange import TOLD, exchange_test
+from nofcore.league import LeagueTable, Ranking
 from nofcore.movement import Movement, paired_items
 from nofcore.randomness import Block, tally
 from nofcore.scoring import to_hundredths
 
-FLIPS = 50
-"""One exchange of old and new for each so many draws: see `PairedCounts.by_chance`."""
 CANNOT_TELL = "cannot tell"
 
 
@@ -49,57 +50,41 @@ class Field:
 
     def ranks(self, drawn: np.ndarray) -> np.ndarray:
         """(draws, drawn trusts) ranks, from averages of the same shape in hundredths."""
+        return self.ranking(drawn).rank[:, self.at].astype(np.int64)
+
+    def ranking(self, drawn: np.ndarray) -> Ranking:
+        """Segments and ranks of everyone, (draws, trusts), the trusts that are not drawn at their published averages."""
         everyone = np.repeat(self.held[None], len(drawn), axis=0)
         everyone[:, self.at] = drawn
-        return self.rules.rank(everyone).rank[:, self.at].astype(np.int64)
+        return self.rules.rank(everyone)
 
 
 @dataclass(frozen=True)
 class PairedCounts:
     """How often each trust had each result. ``change``: (trusts, 2 * span + 1) by hundredths from -span; ``gained``:
-    (trusts, ...) by places from -``most``; ``told_by_chance``: (trusts,) exchanges of old and new that were told
-    from noise, of ``flips``."""
+    (trusts, ...) by places from -``most``."""
 
     draws: int
     change: np.ndarray
     gained: np.ndarray
-    flips: int
-    told_by_chance: np.ndarray
 
     def __add__(self, other: PairedCounts) -> PairedCounts:
         return PairedCounts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
-
-    @property
-    def by_chance(self) -> np.ndarray:
-        """(trusts,) how often a change would be told from noise by chance: share of random exchanges of old and new
-        scores, item by item, after which the range excludes 0."""
-        return self.told_by_chance / self.flips
 
 
 def count_pairs(pairs: list[np.ndarray], sides: tuple[Field, Field], block: Block, span: int) -> PairedCounts:
     """One block of the paired bootstrap. ``pairs``: for each drawn trust its (2, items) old and new scores."""
     random = block.generator()
     drawn = np.empty((2, block.size, len(pairs)), dtype=np.int64)
-    flips = max(block.size // FLIPS, 1)
-    chance = np.zeros(len(pairs), dtype=np.int64)
     for place, pair in enumerate(pairs):
         items = pair.shape[1]
         picks = random.integers(0, items, (block.size, items))
         times = (picks[:, :, None] == np.arange(items)).sum(axis=1)
         drawn[:, :, place] = to_hundredths(pair @ times.T / items)
-        chance[place] = _told_after_flips(pair, times, random.random((flips, items)) < 0.5)
     change = drawn[1] - drawn[0]
     gained = sides[0].ranks(drawn[0]) - sides[1].ranks(drawn[1])
     most = max(len(field.held) for field in sides)
-    return PairedCounts(block.size, _histogram(change, span), _histogram(gained, most), flips, chance)
-
-
-def _told_after_flips(pair: np.ndarray, times: np.ndarray, flip: np.ndarray) -> int:
-    """Of random exchanges of old and new scores, (flips, items), how many are told from noise in these draws."""
-    old = to_hundredths(np.where(flip, pair[1], pair[0]) @ times.T / len(pair[0]))
-    new = to_hundredths(np.where(flip, pair[0], pair[1]) @ times.T / len(pair[0]))
-    tail = (1 - LEVEL) / 2
-    return int((((new <= old).mean(axis=1) < tail) | ((new >= old).mean(axis=1) <= tail)).sum())
+    return PairedCounts(block.size, _histogram(change, span), _histogram(gained, most))
 
 
 def _histogram(values: np.ndarray, most: int) -> np.ndarray:
@@ -117,7 +102,9 @@ class ChangeRanges:
     """Ranges of the change of average and of the places gained, over the choice of metrics.
 
     ``trusts``: those drawn, with numbers of items: shared (of both quarters), changed (of these, with another
-    score), only_before and only_after; and shared_change (of the unrounded mean of the shared items, points).
+    score), only_before and only_after; shared_change (of the unrounded mean of the shared items, points); p_value (share
+    of exchanges of old and new scores with as large a change) and by_chance (share of them that are told from noise:
+    how often chance alone is), see `nofcore.exchange.exchange_test`.
     """
 
     trusts: pd.DataFrame
@@ -126,10 +113,10 @@ class ChangeRanges:
 
     def table(self, level: float = LEVEL) -> pd.DataFrame:
         """The trusts with change_low, change_high (points), gained_low, gained_high (places), each with its Monte
-        Carlo error (``_error``, see `nofcore.bootstrap.quantile_error`); change_told, gained_told (the range excludes
-        0) and change_unsure, gained_unsure (another seed may decide otherwise); by_chance (see `PairedCounts`);
-        verdict: "better" or "worse" where the range excludes 0 on the side of the published change, else "cannot
-        tell"; rank_verdict: "rose", "fell" or "cannot tell" likewise."""
+        Carlo error (``_error``, see `nofcore.bootstrap.quantile_error`); change_told (the range excludes 0, and p_value
+        is at most 5 %), gained_told (the range excludes 0) and change_unsure, gained_unsure (another seed may decide
+        otherwise); verdict: "better" or "worse" where the change is told from noise on the side of the published
+        change, else "cannot tell"; rank_verdict: "rose", "fell" or "cannot tell" by the range of places likewise."""
         table = self.trusts.copy()
         for name, counts, unit in (("change", self.counts.change, 100), ("gained", self.counts.gained, 1)):
             middle = counts.shape[1] // 2
@@ -141,16 +128,18 @@ class ChangeRanges:
             error = np.where(above >= below, table[f"{name}_low_error"], table[f"{name}_high_error"])
             table[f"{name}_told"] = nearest > 0
             table[f"{name}_unsure"] = np.where(nearest > 0, nearest - error <= 0, nearest + error > 0)
-        table["by_chance"] = self.counts.by_chance
+        for name in ("told", "unsure"):
+            table[f"change_{name}"] &= table["p_value"] <= TOLD
         table["verdict"] = _verdict(table, "change", "average_change", ("worse", "better"))
         table["rank_verdict"] = _verdict(table, "gained", "gained", ("rose", "fell"))
         return table
 
 
 def _verdict(table: pd.DataFrame, name: str, published: str, words: tuple[str, str]) -> np.ndarray:
-    """Which way a figure moved, where its range and the published change agree. ``words``: for above 0 and below."""
-    up = (table[f"{name}_low"] > 0) & (table[published] > 0)
-    down = (table[f"{name}_high"] < 0) & (table[published] < 0)
+    """Which way a figure moved, where it is told from noise and the published change agrees. ``words``: above 0, below."""
+    told = table[f"{name}_told"]
+    up = told & (table[f"{name}_low"] > 0) & (table[published] > 0)
+    down = told & (table[f"{name}_high"] < 0) & (table[published] < 0)
     return np.select([up, down], list(words), default=CANNOT_TELL)
 
 
@@ -177,7 +166,7 @@ def paired_bootstrap(
         league.require_plain_average(rebuilt.framework, f"{rebuilt.quarter}: items cannot be drawn")
     old, new, both = (frame.loc[drawn].to_numpy() for frame in (items.before, items.after, shared))
     pairs = [np.stack([o[b], n[b]]) for o, n, b in zip(old, new, both, strict=True)]
-    sides = tuple(_field(rebuilt, movement.trust_type, drawn) for rebuilt in (movement.before, movement.after))
+    sides = tuple(field_of(rebuilt, movement.trust_type, drawn) for rebuilt in (movement.before, movement.after))
     scale = movement.after.framework.scale
     work = partial(_count_block, pairs=pairs, sides=sides, span=int((scale.worst - scale.best) * 100))
     counts = tally(work, PairedCounts.__add__, draws, seed, executor)
@@ -187,15 +176,22 @@ def paired_bootstrap(
         only_before=(~np.isnan(old) & np.isnan(new)).sum(axis=1),
         only_after=(np.isnan(old) & ~np.isnan(new)).sum(axis=1),
         shared_change=[float((new - old).mean()) for old, new in pairs],
+        **_exchanged(pairs),
     )
     return ChangeRanges(trusts, counts, seed)
+
+
+def _exchanged(pairs: list[np.ndarray]) -> dict[str, list[float]]:
+    tests = [exchange_test(new - old) for old, new in pairs]
+    return {"p_value": [p for p, _ in tests], "by_chance": [chance for _, chance in tests]}
 
 
 def _count_block(block: Block, pairs, sides, span: int) -> PairedCounts:
     return count_pairs(pairs, sides, block, span)
 
 
-def _field(rebuilt: LeagueTable, trust_type: str, drawn: pd.Index) -> Field:
+def field_of(rebuilt: LeagueTable, trust_type: str, drawn: pd.Index) -> Field:
+    """Who is ranked in a quarter, of whom the trusts of ``drawn`` are drawn, under the cut-offs of the quarter."""
     ranked = rebuilt.of(trust_type).dropna(subset="rank")
     rules = bootstrap.ranking_rules(rebuilt, ranked, "published")
     return Field(ranked["hundredths"].to_numpy(dtype=np.int64), ranked.index.get_indexer(drawn), rules)

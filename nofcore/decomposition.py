@@ -117,13 +117,18 @@ class Decomposition:
 
     ``trusts``: rows of `nofcore.movement.Movement.trusts`; ``numerators``: trusts by `PLAYERS`, places
     gained as whole numbers over ``denominator``; ``by_items``: trusts whose own scores and set of
-    metrics are told apart; ``notes``: what a reader should know.
+    metrics are told apart; ``averages``: of these, the change of the average split in the same way, in points: own (its
+    scores on the items of both quarters) and metrics (which items are averaged, and rules that changed), each the mean
+    over both orders, adding up to the change to the half hundredth; ``rules_changed``: between the two quarters;
+    ``notes``: what a reader should know.
     """
 
     trusts: pd.DataFrame
     numerators: pd.DataFrame
     denominator: int
     by_items: pd.Series
+    averages: pd.DataFrame
+    rules_changed: bool
     notes: tuple[str, ...]
 
     def parts(self) -> pd.DataFrame:
@@ -168,7 +173,51 @@ def decompose(movement: Movement) -> Decomposition:
     gained = ranks[(OLD,) * len(PLAYERS)] - ranks
     numerators = pd.DataFrame(shapley(gained).T, index=codes, columns=list(PLAYERS)).reindex(movement.trusts.index)
     by_items = pd.Series(movement.trusts.index.isin(items.before.index), index=movement.trusts.index)
-    return Decomposition(movement.trusts, numerators, factorial(len(PLAYERS)), by_items, tuple(notes))
+    averages = _average_parts(sides.hundredths[:, :, sides.present.all(axis=0)], codes, movement)
+    return Decomposition(
+        movement.trusts,
+        numerators,
+        factorial(len(PLAYERS)),
+        by_items,
+        averages.reindex(items.before.index),
+        movement.rules_changed,
+        tuple(notes),
+    )
+
+
+def _average_parts(hundredths: np.ndarray, codes: pd.Index, movement: Movement) -> pd.DataFrame:
+    """Shapley values of two players, scores and sets, of the averages (values, sets, trusts)."""
+    halves = shapley(hundredths)
+    unit = 2 * 10**movement.after.framework.average.decimals
+    return pd.DataFrame({"own": halves[0] / unit, "metrics": halves[1] / unit}, index=codes)
+
+
+def other_segments_by_cut_offs(movement: Movement) -> int | None:
+    """Trusts of both quarters that the new cut-offs and override alone would put into another segment.
+
+    From the averages and flags of the earlier quarter; None where cut-offs or a flag that would decide are not known.
+    """
+    tables = (movement.before, movement.after)
+    if any(one.framework is None for one in tables):
+        return None
+    rows = movement.before.of(movement.trust_type).loc[movement.trusts.index]
+    cuts = cuts_of(movement.after, movement.trust_type)
+    if cuts is None:
+        return None
+    unadjusted = league.segments(rows["hundredths"].to_numpy(), cuts)
+    known = movement.trusts["flagged_before"].to_numpy(dtype=float)
+    rule, worst = movement.after.framework.override, movement.after.framework.segment_count
+    found = []
+    for flags in (np.where(np.isnan(known), 0, known) == 1, np.where(np.isnan(known), 1, known) == 1):
+        down = (
+            league.override(unadjusted, flags, rule.no_higher_than, rule.segments_down or 0, worst)
+            if rule
+            else unadjusted
+        )
+        found.append(down)
+    if (found[0] != found[1]).any():
+        return None
+    return int((found[0] != rows["segment"].to_numpy()).sum())
 
 
 def why_not(movement: Movement) -> str | None:

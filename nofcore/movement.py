@@ -165,9 +165,13 @@ def identities(framework: Framework) -> dict[str, str]:
 
 
 def _identity(metric: Metric) -> str:
-    """Names, domain and the types that report a metric may change without a change of the rule."""
+    """Names, domain and the types that report a metric may change without a change of the rule.
+
+    Where one type alone reports it, the pool of all types is that of the type.
+    """
     apart = {"score", "value", "name", "short", "domain", "trust_types", "rescored", "survey", "inferred"}
     rule = {field.name: getattr(metric, field.name) for field in fields(metric) if field.name not in apart}
+    rule["pool"] = "type" if len(metric.trust_types) == 1 else metric.pool
     return f"{_digits(metric.score)} {rule}"
 
 

@@ -4,6 +4,11 @@
 quarter: two tables of the same trusts at the same time, each as if other metrics of the same kind had been
 chosen. Two real quarters share their metrics, so if nothing changed they would agree more than that; and the
 draws scatter about published averages that hold noise already. It is a yardstick, not a test.
+
+*Exchanges* are comparable with the observed figures, and a test: the same two quarters, with the old and the new score
+of each shared item exchanged at random (`nofcore.exchange`). Every item moves as far as it did, and those that
+have no new figure, or overlap with the old one, do not move more than that; only which way is left to chance. If the
+observed tables agree less than these, the items of some trusts moved the same way more than chance would have it.
 """
 
 from __future__ import annotations
@@ -16,12 +21,14 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from nofcore import bootstrap
+from nofcore import bootstrap, change_ranges
+from nofcore.belonging import belonging
 from nofcore.bootstrap import LEVEL, ItemSampler, RankUncertainty, Rules
+from nofcore.change_ranges import Field
 from nofcore.defaults import DRAWS, SEED
 from nofcore.errors import InputError
 from nofcore.league import LeagueTable
-from nofcore.movement import Movement
+from nofcore.movement import Movement, paired_items
 from nofcore.randomness import Block, tally
 from nofcore.ranking import minimum_ranks
 from nofcore.scoring import to_hundredths
@@ -104,36 +111,64 @@ def _two_draws(block: Block, samplers: Sequence[ItemSampler], rules: Rules, ends
     return agreement(first, second, ranked[0].segment, ranked[1].segment, ends, len(samplers))
 
 
+@dataclass(frozen=True)
+class Exchange:
+    """Two quarters whose shared scores can be exchanged. ``scores``: (quarters, trusts, items), NaN where a trust has
+    none; ``shared``: (trusts, items); ``sides``: who is ranked in each quarter; ``places``: of the trusts that are
+    compared, in each of the two tables."""
+
+    scores: np.ndarray
+    shared: np.ndarray
+    sides: tuple[Field, Field]
+    places: tuple[np.ndarray, np.ndarray]
+
+    def drawn(self, block: Block, ends: int) -> Agreement:
+        """Agreement of one block of exchanges; trusts without items in both quarters stay as published."""
+        step = np.where(self.shared, self.scores[1] - self.scores[0], 0.0)
+        flips = block.generator().random((block.size, *self.shared.shape)) < 0.5
+        moved = np.einsum("dti,ti->dt", flips, step)
+        compared = []
+        for sign, scores, side, places in zip((1, -1), self.scores, self.sides, self.places, strict=True):
+            counts = (~np.isnan(scores)).sum(axis=1)
+            ranking = side.ranking(to_hundredths((np.nansum(scores, axis=1) + sign * moved) / counts))
+            compared.append([part[:, places].astype(np.int64) for part in (ranking.rank, ranking.segment)])
+        (first, first_segments), (second, second_segments) = compared
+        return agreement(first, second, first_segments, second_segments, ends, len(self.sides[0].held))
+
+
 # --- stability of a movement ----------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Stability:
     """Two quarters beside noise alone. ``observed``: one pair; ``noise``: a pair a draw, of ``noise_quarter``; None
-    where no quarter has items of all trusts; ``trusts``: in both quarters; ``size``: trusts of the earlier table;
+    where no quarter has items of all trusts; ``exchanged``: a pair an exchange, None where no trust has items in both
+    quarters or the rules changed; ``trusts``: in both quarters; ``size``: trusts of the earlier table;
     ``ends``: places followed at either end of it."""
 
     observed: Agreement
     noise: Agreement | None
     noise_quarter: str | None
+    exchanged: Agreement | None
     trusts: int
     size: int
     ends: int
     draws: int
 
     def table(self, level: float = LEVEL) -> pd.DataFrame:
-        """A row for each figure of `Agreement`: observed, noise (mean over draws), noise_low, noise_high (percentiles)."""
+        """A row for each figure of `Agreement`: observed; noise (mean over draws), noise_low, noise_high (percentiles);
+        exchanged, exchanged_low, exchanged_high likewise."""
         tail = (1 - level) / 2
         rows = {}
         for field in fields(Agreement):
-            row = {"observed": float(getattr(self.observed, field.name)[0])}
-            if self.noise is not None:
-                drawn = getattr(self.noise, field.name)
+            rows[field.name] = {"observed": float(getattr(self.observed, field.name)[0])}
+            for name, pairs in (("noise", self.noise), ("exchanged", self.exchanged)):
+                drawn = np.full(1, np.nan) if pairs is None else getattr(pairs, field.name)
                 drawn = drawn[~np.isnan(drawn)]
                 low, high = np.quantile(drawn, [tail, 1 - tail]) if len(drawn) else (np.nan, np.nan)
-                row |= {"noise": drawn.mean() if len(drawn) else np.nan, "noise_low": low, "noise_high": high}
-            rows[field.name] = row
-        return pd.DataFrame.from_dict(rows, orient="index", columns=["observed", "noise", "noise_low", "noise_high"])
+                mean = drawn.mean() if len(drawn) else np.nan
+                rows[field.name] |= {name: mean, f"{name}_low": low, f"{name}_high": high}
+        return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def stability(movement: Movement, draws: int = DRAWS, seed: int = SEED, executor: Executor | None = None) -> Stability:
@@ -159,7 +194,31 @@ def stability(movement: Movement, draws: int = DRAWS, seed: int = SEED, executor
         rules = bootstrap.ranking_rules(source, ranked, "published")
         work = partial(_two_draws, samplers=samplers, rules=rules, ends=ends)
         noise = tally(work, Agreement.__add__, draws, seed, executor)
-    return Stability(observed, noise, source.quarter if source else None, len(trusts), size, ends, draws)
+    quarter = source.quarter if source else None
+    return Stability(
+        observed, noise, quarter, _exchanged(movement, ends, draws, seed, executor), len(trusts), size, ends, draws
+    )
+
+
+def _exchanged(movement: Movement, ends: int, draws: int, seed: int, executor: Executor | None) -> Agreement | None:
+    """Agreement of exchanges; None where nothing can be exchanged under one set of rules."""
+    tables = (movement.before, movement.after)
+    plain = all(one.framework is not None and one.framework.plain_average for one in tables)
+    if movement.rules_changed or not plain:
+        return None
+    items = paired_items(movement)
+    if not items.shared.any(axis=None):
+        return None
+    sides = tuple(change_ranges.field_of(one, movement.trust_type, items.before.index) for one in tables)
+    exchange = Exchange(
+        np.stack([items.before.to_numpy(), items.after.to_numpy()]),
+        items.shared.to_numpy(),
+        sides,
+        tuple(
+            one.of(movement.trust_type).dropna(subset="rank").index.get_indexer(movement.trusts.index) for one in tables
+        ),
+    )
+    return tally(partial(exchange.drawn, ends=ends), Agreement.__add__, draws, seed, executor)
 
 
 def can_draw(rebuilt: LeagueTable, trust_type: str) -> bool:
@@ -215,10 +274,13 @@ class Persistence:
 
     ``trusts``: trust_name, and for each quarter of ``drawn``, those of ``quarters`` that could be drawn, the share of
     draws in that segment (0 to 1); all_low, all_high: the share in all of them, NaN where fewer than two were drawn.
+    ``belongs``: trusts by the same quarters, the probability that they truly belong there (`nofcore.belonging`), NaN
+    where it cannot be told.
     ``started``: trusts ranked in all of the quarters that are there in the first; ``segment``: which one.
     """
 
     trusts: pd.DataFrame
+    belongs: pd.DataFrame
     quarters: tuple[str, ...]
     drawn: tuple[str, ...]
     started: int
@@ -256,4 +318,8 @@ def persistence(
         trusts[drawn].prod(axis=1).where(whole),
         trusts[drawn].min(axis=1).where(whole),
     )
-    return Persistence(trusts, tuple(there.columns), tuple(drawn), int(there.iloc[:, 0].sum()), segment)
+    belongs = pd.DataFrame(
+        {one.quarter: belonging(one, trust_type, segment).reindex(staying) for one in tables if one.quarter in drawn},
+        index=staying,
+    )
+    return Persistence(trusts, belongs, tuple(there.columns), tuple(drawn), int(there.iloc[:, 0].sum()), segment)

@@ -321,7 +321,7 @@ def other_year(**change):
         return given | {"trust_types": (AMBULANCE,)} | more
 
     metrics = [
-        metric("082", "rank", better="low"),
+        metric("082", "rank", better="low", trust_types=(ACUTE, COMMUNITY, AMBULANCE)),
         metric("061", "rank", better="high", pool="type"),
         metric("084", "rank", better="high", pool="type"),
         metric("047", "rank", better="high"),
@@ -337,7 +337,7 @@ def other_year(**change):
         "year": "2026/27",
         "title": "test",
         "source": "test",
-        "trust_types": [AMBULANCE],
+        "trust_types": [ACUTE, COMMUNITY, AMBULANCE],
         "scale": {"best": 1, "worst": 4, "decimals": 2},
         "identifiers": {
             "average": "OF5202",
@@ -371,6 +371,83 @@ def test_two_years_of_rules_are_split_exactly(across):
     assert (found.numerators["metrics"] != 0).any()
 
 
+SAME_RULE = {"OF1082": "OF2082", "OF1061": "OF2061", "OF1084": "OF2084", "OF1047": "OF2047"}
+"""Ambulance scores of 2025/26 and 2026/27 made by the same rule: by rank over all trusts, or within type."""
+NEXT_CUTS = (192, 232, 277)
+
+
+def test_the_kits_rules_of_two_years_against_an_independent_slow_split():
+    """Ambulance trusts, Q4 2025/26 to Q1 2026/27, by the kit's own rules: every order of six players, in fractions.
+
+    Scores are those of the two tables; which of them are the same, averages, cut-offs, override and ranks are made here.
+    """
+    tables = table(Q4), rebuilt_of("Q1 2026/27")
+    found = decompose(movement.between(*tables, AMBULANCE))
+    codes = list(tables[0].of(AMBULANCE).index)
+    items = []
+    for at, one in enumerate(tables):
+        rows = {}
+        for code in codes:
+            mine = {
+                name: Fraction(v).limit_denominator(10**6) for name, v in one.items.values.loc[code].items() if v == v
+            }
+            rows[code] = {SAME_RULE.get(name, name): v for name, v in mine.items()} if at == 0 else mine
+        items.append(rows)
+    flags = [
+        {
+            row["trust_code"]: row["in_deficit"] == "1"
+            for row in makers.table("league_tables")
+            if row["quarter"] == quarter
+        }
+        for quarter in (Q4, "Q1 2026/27")
+    ]
+
+    @lru_cache
+    def average(values, sets, code):
+        listed = dict(items[sets][code])
+        listed |= {
+            name: items[values][code][name] for name in listed if name in items[0][code] and name in items[1][code]
+        }
+        return reference.hundredths(sum(listed.values()) / len(listed))
+
+    @lru_cache
+    def rank(code, state):
+        own, others, cut_offs, override, metrics, _ = state
+        keys = {}
+        for other in codes:
+            mine = average(own if other == code else others, metrics, other)
+            segment = 1 + sum(mine > cut for cut in (CUTS[Q4], NEXT_CUTS)[cut_offs])
+            keys[other] = (max(segment, 3) if flags[override][other] else segment, mine)
+        return 1 + sum(key < keys[code] for key in keys.values())
+
+    for code in codes:
+        slow = by_permutations(lambda state, code=code: -rank(code, state), len(PLAYERS))
+        assert list(found.exact(code).values()) == slow, code
+        corners = [[average(values, sets, code) for sets in (0, 1)] for values in (0, 1)]
+        own = Fraction(corners[1][0] - corners[0][0] + corners[1][1] - corners[0][1], 200)
+        assert found.averages.at[code, "own"] == pytest.approx(float(own))
+        change = found.trusts.at[code, "average_change"]
+        assert found.averages.loc[code].sum() == pytest.approx(change)
+    shared = movement.paired_items(movement.between(*tables, AMBULANCE)).shared.all()
+    assert set(shared.index[shared]) == set(SAME_RULE.values())
+
+
+def test_segments_by_the_new_cut_offs_alone_against_the_published_figures():
+    """Averages and segments of Q4 2025/26 under the thresholds of 2026/27, from the published tables."""
+    for trust_type, count in ((AMBULANCE, 0), (COMMUNITY, 13)):
+        joined = {row["trust_code"] for row in makers.table("league_tables") if row["quarter"] == "Q1 2026/27"}
+        other = 0
+        for row in makers.table("league_tables"):
+            if row["quarter"] == Q4 and row["trust_type"] == trust_type and row["trust_code"] in joined:
+                segment = 1 + sum(reference.hundredths(Fraction(row["average_score"])) > cut for cut in NEXT_CUTS)
+                other += (max(segment, 3) if row["in_deficit"] == "1" else segment) != int(float(row["segment"]))
+        assert other == count
+        moved = movement.between(table(Q4), rebuilt_of("Q1 2026/27"), trust_type)
+        assert decomposition.other_segments_by_cut_offs(moved) == count
+    unknown = replace(table(Q4), framework=None)
+    assert decomposition.other_segments_by_cut_offs(movement.between(unknown, table("Q1 2026/27"), AMBULANCE)) is None
+
+
 def test_without_the_rules_of_the_other_year_nothing_is_split():
     new = league.build(release.embedded().release("Q1 2026/27"), None)
     moved = movement.between(table(Q4), new, AMBULANCE)
@@ -381,7 +458,7 @@ def test_without_the_rules_of_the_other_year_nothing_is_split():
 
 
 def test_two_years_of_rules_need_metric_rows():
-    rules = other_year(published="averages", trust_types=[AMBULANCE, ACUTE])
+    rules = other_year(published="averages")
     new = league.build(release.embedded().release("Q1 2026/27"), rules)
     moved = movement.between(table(Q4), new, ACUTE)
     assert "no metric rows of acute trusts are at hand for both" in decomposition.why_not(moved)

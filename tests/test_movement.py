@@ -229,18 +229,24 @@ def test_drawn_changes_against_all_resamples():
         assert counts.change[0, change + 300] / 40_000 == pytest.approx(share, abs=error + 1e-4)
 
 
-def test_how_often_chance_alone_tells_against_all_exchanges():
-    """Every one of the 32 exchanges of old and new, each judged on all 3,125 resamples; 800 random ones are drawn."""
-    exact = []
-    for flips in itertools.product((0, 1), repeat=5):
-        old = [PAIR[flip][place] for place, flip in enumerate(flips)]
-        new = [PAIR[1 - flip][place] for place, flip in enumerate(flips)]
-        exact.append(told(exact_changes((old, new))))
-    share = sum(exact) / 32
-    assert share == 6 / 32
-    counts = drawn_counts(PAIR, 40_000)
-    assert counts.flips == 800
-    assert counts.by_chance[0] == pytest.approx(share, abs=4 * (share * (1 - share) / 800) ** 0.5)
+def test_a_change_is_told_by_the_exact_test_beside_the_range():
+    """Mental health and community, Q1 to Q4 2025/26: all exchanges of old and new scores, trust by trust."""
+    rows = ranges(Q1, Q4, COMMUNITY)
+    items = movement.paired_items(moved(Q1, Q4, COMMUNITY))
+    for code in ("RGD", "RNK", "RYX", "TAJ", "RNU"):
+        changes = [
+            b - a for a, b in zip(items.before.loc[code], items.after.loc[code], strict=True) if a == a and b == b
+        ]
+        sums = [
+            abs(sum(sign * one for sign, one in zip(signs, changes, strict=True)))
+            for signs in itertools.product((1, -1), repeat=len(changes))
+        ]
+        share = sum(one >= abs(sum(changes)) - 1e-9 for one in sums) / len(sums)
+        assert rows.at[code, "p_value"] == pytest.approx(share)
+    excluded = (rows["change_low"] > 0) | (rows["change_high"] < 0)
+    assert (rows["change_told"] == (excluded & (rows["p_value"] <= 0.05))).all()
+    assert excluded.sum() > rows["change_told"].sum() > 0
+    assert (rows["by_chance"] <= 0.05).all()
 
 
 @settings(max_examples=25, deadline=None)
@@ -270,6 +276,7 @@ def test_nothing_changes_nothing_is_told():
     same = movement.between(replace(table(Q2), quarter=Q1), table(Q2), COMMUNITY)
     rows = change_ranges.paired_bootstrap(same, 500, 1).table()
     assert (rows[["change_low", "change_high", "shared_change", "by_chance", "gained"]] == 0).all().all()
+    assert (rows["p_value"] == 1).all()
     assert (rows["verdict"] == "cannot tell").all()
     assert (rows["rank_verdict"] == "cannot tell").all()
     assert not rows["change_unsure"].any()
@@ -295,7 +302,7 @@ def test_a_published_change_that_goes_the_other_way_is_not_told():
     row = ranges(Q1, Q4, COMMUNITY).loc["RNK"]
     assert row["average_change"] == 0.03
     assert row["shared_change"] < -0.2
-    assert row["change_told"]
+    assert row["change_high"] < 0
     assert row["verdict"] == "cannot tell"
 
 
@@ -303,7 +310,7 @@ def test_verdicts_follow_from_the_ranges():
     rows = ranges(Q1, Q4, COMMUNITY)
     for row in rows.itertuples():
         excluded = row.change_low > 0 or row.change_high < 0
-        assert row.change_told == excluded
+        assert row.change_told == (excluded and row.p_value <= 0.05)
         if row.verdict == "better":
             assert excluded and row.change_high < 0 and row.average_change < 0
         if row.verdict == "worse":
@@ -311,7 +318,7 @@ def test_verdicts_follow_from_the_ranges():
         nearest = row.change_low if abs(row.change_low) < abs(row.change_high) else row.change_high
         if abs(nearest) > 0.1:
             assert not row.change_unsure
-    assert rows["change_unsure"].any()
+        assert not row.change_unsure or row.p_value <= 0.05
 
 
 @pytest.mark.parametrize(
@@ -321,7 +328,13 @@ def test_verdicts_follow_from_the_ranges():
      (-0.4, -0.1, -0.2, "better"), (-0.4, -0.1, 0.2, "cannot tell"), (-0.4, 0.0, -0.2, "cannot tell")],
 )  # fmt: skip
 def test_a_verdict_needs_a_range_beyond_0_and_a_published_change_the_same_way(low, high, published, verdict):
-    row = pd.DataFrame({"change_low": [low], "change_high": [high], "average_change": [published]})
+    told = low > 0 or high < 0
+    row = pd.DataFrame(
+        {"change_low": [low], "change_high": [high], "average_change": [published], "change_told": [told]}
+    )
+    assert change_ranges._verdict(row.assign(change_told=False), "change", "average_change", ("", "")) == [
+        "cannot tell"
+    ]
     assert change_ranges._verdict(row, "change", "average_change", ("worse", "better")).tolist() == [verdict]
 
 
@@ -329,13 +342,15 @@ def test_what_another_seed_decides_otherwise_is_marked():
     """Of 61 trusts and two seeds, some verdicts differ; each of these is marked as unsure under one of them."""
     found = moved(Q1, Q4, COMMUNITY)
     first, second = (change_ranges.paired_bootstrap(found, 300, seed).table() for seed in (1, 2))
-    for name in ("change", "gained"):
-        differ = first[f"{name}_told"] != second[f"{name}_told"]
-        marked = first[f"{name}_unsure"] | second[f"{name}_unsure"]
-        assert differ.any()
-        assert marked[differ].all()
-        assert first.loc[~first[f"{name}_told"], f"{name}_unsure"].any()
-        assert not marked.all()
+    differ = first["gained_told"] != second["gained_told"]
+    marked = first["gained_unsure"] | second["gained_unsure"]
+    assert differ.any()
+    assert marked[differ].all()
+    assert first.loc[~first["gained_told"], "gained_unsure"].any()
+    assert not marked.all()
+    # The exact test does not depend on draws, and tells less than the ranges.
+    assert first["p_value"].equals(second["p_value"])
+    assert (first["change_told"] == second["change_told"]).all()
 
 
 def test_ranges_lie_about_the_change_on_shared_metrics():
@@ -355,7 +370,6 @@ def test_draws_do_not_depend_on_who_runs_them():
         shared = change_ranges.paired_bootstrap(found, 2_500, 9, executor)
     assert np.array_equal(alone.counts.change, shared.counts.change)
     assert np.array_equal(alone.counts.gained, shared.counts.gained)
-    assert alone.counts.flips == shared.counts.flips == 50
     assert alone.counts.draws == alone.counts.change[0].sum() == 2_500
 
 
@@ -436,6 +450,50 @@ def test_noise_alone_against_a_slow_bootstrap():
     assert found.at["spearman", "noise"] == pytest.approx(np.mean(rho), abs=error)
     assert found.at["top_drift", "noise"] == pytest.approx(np.mean(top), abs=4 * np.std(top) / 1_500**0.5 * 1.2)
     assert found.at["spearman", "noise_low"] == pytest.approx(np.quantile(rho, 0.025), abs=0.08)
+
+
+def test_exchanges_against_slow_exchanges():
+    """Ambulance trusts, Q1 to Q4 2025/26, old and new scores exchanged by plain loops: within noise of one another."""
+    tables = table(Q1), table(Q4)
+    cuts = (205, 232, 260), (202, 230, 257)
+    rows = [one.of(AMBULANCE) for one in tables]
+    codes = list(rows[0].index)
+    items = [one.items.values.loc[codes].to_dict("index") for one in tables]
+    random = np.random.default_rng(3)
+
+    def exchanged():
+        keys = [[], []]
+        for code in codes:
+            pair = [{name: v for name, v in side[code].items() if v == v} for side in items]
+            for name in set(pair[0]) & set(pair[1]):
+                if random.random() < 0.5:
+                    pair[0][name], pair[1][name] = pair[1][name], pair[0][name]
+            for at, mine in enumerate(pair):
+                average = int(sum(mine.values()) / len(mine) * 100 + 0.5 + 1e-9)
+                segment = 1 + sum(average > cut for cut in cuts[at])
+                keys[at].append((max(segment, 3) if rows[at].at[code, "in_deficit"] == 1 else segment, average))
+        return [[1 + sum(other < key for other in side) for key in side] for side in keys]
+
+    pairs = [exchanged() for _ in range(1_200)]
+    rho = [stats.spearmanr(*pair).statistic for pair in pairs]
+    mean = [np.mean([abs(a - b) for a, b in zip(*pair, strict=True)]) for pair in pairs]
+    found = stability.stability(moved(Q1, Q4, AMBULANCE), 4_000, 2).table()
+    for name, slow in (("spearman", rho), ("mean_change", mean)):
+        error = 4 * np.std(slow) / 1_200**0.5 * 1.2
+        assert found.at[name, "exchanged"] == pytest.approx(np.mean(slow), abs=error)
+    assert found.at["spearman", "exchanged_low"] == pytest.approx(np.quantile(rho, 0.025), abs=0.05)
+
+
+def test_exchanges_of_two_equal_quarters_change_nothing():
+    same = movement.between(replace(table(Q2), quarter=Q1), table(Q2), COMMUNITY)
+    found = stability.stability(same, 50, 1).table()
+    assert found.at["spearman", "exchanged_low"] == pytest.approx(1)
+    assert (found.loc[["mean_change", "new_segment"], "exchanged_high"] == 0).all()
+
+
+def test_nothing_is_exchanged_without_items_in_both_quarters():
+    assert stability.stability(moved(Q1, Q3, ACUTE), 10, 1).exchanged is None
+    assert stability.stability(moved(Q4, NEXT_YEAR, COMMUNITY), 10, 1).exchanged is None
 
 
 def test_noise_is_drawn_from_the_quarter_that_has_items():

@@ -15,7 +15,7 @@ from nofcore.decomposition import Decomposition
 from nofcore.league import LeagueTable
 from nofcore.movement import Movement
 from nofcore.tables.movement import parts_shown
-from nofcore.wording import Text, plural
+from nofcore.wording import Text, plural, signed
 
 RISE, FALL = SEGMENT_COLOURS[1], SEGMENT_COLOURS[4]
 INK = "#212b32"
@@ -63,7 +63,7 @@ def rank_flow(path: Sequence[LeagueTable], movement: Movement, trust: str | None
         across = places[-1] + 0.05 * max(len(path) - 1, 1)
         for code, height in spaced(last[named], size * (0.075 if size <= NAMED_IN_PLOT else 0.036)).items():
             axes.annotate(
-                f"{last[code]:.0f}  {names[code]} ({_signed(gained[code])})", (places[-1], last[code]),
+                f"{last[code]:.0f}  {names[code]} ({signed(gained[code], 0)})", (places[-1], last[code]),
                 xytext=(across, height), textcoords="data", va="center", fontsize=8, annotation_clip=False,
                 color=_way(gained[code])[0] if code in picked else "#4c555b",
                 arrowprops={"arrowstyle": "-", "color": "#b0b7bc", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 4},
@@ -80,11 +80,6 @@ def rank_flow(path: Sequence[LeagueTable], movement: Movement, trust: str | None
         f"each; {len(rose)} rose, "
         f"{len(fell)} fell. {_largest_said(movement)}",
     )  # fmt: skip
-
-
-def _signed(places: float, decimals: int = 0) -> str:
-    text = f"{places:+.{decimals}f}".replace("-", "−")
-    return text if float(places) else text[1:]
 
 
 def _way(gained: int) -> tuple[str, str]:
@@ -148,7 +143,7 @@ def average_changes(movement: Movement, ranges: ChangeRanges | str) -> Chart | T
                 )  # fmt: skip
         axes.set_xticks([])
         axes.set(
-            xlabel="Trusts by the change of their average on the metrics of both quarters, best first",
+            xlabel="Trusts (codes as in the table of movers) by the change of their average on shared metrics, best first",
             ylabel="Change of average (points; below 0 is better)", xlim=(0, len(rows) + 1),
         )  # fmt: skip
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(VERDICTS))
@@ -233,8 +228,8 @@ def _parts_alt(movement: Movement, parts: pd.DataFrame, shown: dict[str, str]) -
     for code, row in parts.iterrows():
         main = row.abs().idxmax()
         said.append(
-            f"{short_name(movement.trusts.at[code, 'trust_name'])} {_signed(movement.trusts.at[code, 'gained'])}, "
-            f"mostly {shown[main].lower()} ({_signed(row[main], 1)})"
+            f"{short_name(movement.trusts.at[code, 'trust_name'])} {signed(movement.trusts.at[code, 'gained'], 0)}, "
+            f"mostly {shown[main].lower()} ({signed(row[main], 1)})"
         )
     return (
         f"Places gained by the largest movers among {plural(movement.trust_type)}, split into parts: {'; '.join(said)}."

@@ -5,9 +5,11 @@ A module for each page.
 
 from nofcore.findings import (
     correlation,
+    decomposition,
     incentives,
     league,
     measurement,
+    methods,
     movement,
     override,
     profile,
@@ -20,9 +22,11 @@ from nofcore.findings import (
 
 __all__ = [
     "correlation",
+    "decomposition",
     "incentives",
     "league",
     "measurement",
+    "methods",
     "movement",
     "override",
     "profile",

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from nofcore.change_ranges import CANNOT_TELL
 from nofcore.decomposition import Decomposition
+from nofcore.exchange import TOLD
+from nofcore.findings.decomposition import parts_of
 from nofcore.movement_study import Study
-from nofcore.wording import Bullets, Text, counted, sentence
+from nofcore.wording import Bullets, Text, counted, sentence, signed
 
 SHOWN = 3
 """Largest rises and falls that are told in words."""
-PARTS = {
-    "own": "its own scores",
-    "others": "other trusts' scores",
-    "cut_offs": "the cut-offs",
-    "override": "the override",
-    "metrics": "the set of metrics",
-    "field": "trusts that left or joined",
-}
 
 
 def headline(found: Study) -> str:
@@ -31,8 +25,19 @@ def headline(found: Study) -> str:
     if found.not_comparable:
         said.append(f"The two tables cannot be compared as performance: {found.not_comparable}.")
     elif found.movement.rules_changed:
-        said.append("The rules changed between these quarters, so part of each move is due to the rules.")
+        said.append(_rules_in_short(found))
     return " ".join([*said, *_noise_in_short(found), _agreement_in_short(found)])
+
+
+def _rules_in_short(found: Study) -> str:
+    said = "The rules changed between these quarters, so a move is not one of performance alone"
+    if isinstance(found.decomposition, str):
+        return f"{said}."
+    size = found.decomposition.parts().abs().mean()
+    return (
+        f"{said}: of the parts of a move, {size['own'] + size['others']:.1f} places on average are scores by the same rule, "
+        f"{size['cut_offs']:.1f} the cut-offs, {size['metrics']:.1f} metrics that are new, gone or scored by another rule."
+    )
 
 
 def _noise_in_short(found: Study) -> list[str]:
@@ -43,24 +48,20 @@ def _noise_in_short(found: Study) -> list[str]:
     rows = found.ranges.table()
     told, chance = int(rows["change_told"].sum()), _about(rows["by_chance"].sum())
     if not told:
-        return [
-            f"No change of average can be told from noise by its 95 % range, where chance alone would give {chance}."
-        ]
+        return [f"No change of average can be told from noise; chance alone would give {chance}."]
     if not _beyond_chance(found):
         return [
-            f"The 95 % ranges of {told} of {len(rows)} changes of average exclude no change, where chance alone would "
-            f"give {chance}: "
-            "one cannot tell of any trust that its average changed by more than noise."
+            f"{told} of {len(rows)} changes of average {'looks' if told == 1 else 'look'} like more than noise, where chance "
+            f"alone would give {chance}: one cannot tell of any trust that its average changed by more than noise."
         ]
-    ranges = "is more than noise by its 95 % range" if told == 1 else "are more than noise by their 95 % ranges"
     return [
-        f"{told} of {len(rows)} changes of average {ranges}, where chance alone would give {chance}; for the rest one "
-        "cannot tell."
+        f"{told} of {len(rows)} changes of average {'is' if told == 1 else 'are'} more than noise, where chance alone would "
+        f"give {chance}; for the rest one cannot tell."
     ]
 
 
 def _beyond_chance(found: Study) -> bool:
-    """Whether more ranges exclude no change than chance gives, by two standard deviations of a count."""
+    """Whether more changes are told from noise than chance gives, by two standard deviations of a count."""
     rows = found.ranges.table()
     chance = rows["by_chance"].sum()
     return bool(rows["change_told"].sum() > chance + 2 * max(chance, 1) ** 0.5)
@@ -93,10 +94,14 @@ def _agreement_in_short(found: Study) -> str:
     if found.stability.noise is None:
         return f"{said}."
     row = found.stability.table().loc["spearman"]
+    if found.stability.exchanged is not None:
+        return (
+            f"{said}; if only chance had set which way each metric moved, it would be {row['exchanged']:.2f} "
+            f"(95 % range {row['exchanged_low']:.2f} to {row['exchanged_high']:.2f})."
+        )
     return (
         f"{said}; two tables of {found.stability.noise_quarter}, each with metrics drawn anew, would have "
-        f"{row['noise']:.2f} "
-        f"(95 % of them between {row['noise_low']:.2f} and {row['noise_high']:.2f})."
+        f"{row['noise']:.2f} (95 % of them between {row['noise_low']:.2f} and {row['noise_high']:.2f})."
     )
 
 
@@ -205,7 +210,7 @@ def about_trust(found: Study, code: str) -> tuple[str, str]:
     gained = int(row["gained"])
     way = f"{'up' if gained > 0 else 'down'} {counted(abs(gained), 'place')}" if gained else "unchanged"
     opening = f"{row['trust_name']} ({code}): rank {row['rank_before']:.0f} to {row['rank_after']:.0f}, {way}."
-    return opening, " ".join([*_range_of(found, code), *_split_of(found, code)])
+    return opening, " ".join([*_range_of(found, code), *parts_of(found, code)])
 
 
 def _range_of(found: Study, code: str) -> list[str]:
@@ -221,39 +226,26 @@ def _range_of(found: Study, code: str) -> list[str]:
         f"{signed(drawn['change_high'])})"
     )
     if drawn["verdict"] == CANNOT_TELL:
-        other = " On these metrics it did change, but the set of metrics changed too." * bool(drawn["change_told"])
+        other = ""
+        if drawn["change_told"]:
+            other = " On these metrics it did change, but the set of metrics changed too."
+        elif drawn["change_low"] > 0 or drawn["change_high"] < 0:
+            other = (
+                " The range excludes no change, but over so few metrics chance alone would give as large a change "
+                f"{_chance(drawn['p_value'])}."
+            )
         return [f"{said}: one cannot tell whether it got better or worse.{other}"]
-    many = "" if _beyond_chance(found) else " No more trusts have such a range than chance alone gives."
+    many = "" if _beyond_chance(found) else " No more trusts are told from noise than chance alone gives."
     close = " Another seed may put the end of the range at no change." * bool(drawn["change_unsure"])
     return [
-        f"{said}: {drawn['verdict']} by its range, which chance alone would give "
-        f"{_chance(drawn['by_chance'])}.{close}{many} With other "
-        f"metrics of the same kind it could have gained {signed(drawn['gained_low'], 0)} to "
-        f"{signed(drawn['gained_high'], 0)} places."
+        f"{said}: {drawn['verdict']}. Chance alone would give as large a change {_chance(drawn['p_value'])}.{close}{many} "
+        f"With other metrics of the same kind its places gained would lie between {signed(drawn['gained_low'], 0)} and "
+        f"{signed(drawn['gained_high'], 0)} (95 % range)."
     ]
 
 
 def _chance(share: float) -> str:
-    """How often a trust's range excludes no change by chance, in words that its few hundred exchanges bear out."""
-    return f"in about {share:.0%} of cases".replace("%", " %") if share >= 0.01 else "in less than 1 % of cases"
-
-
-def _split_of(found: Study, code: str) -> list[str]:
-    if isinstance(found.decomposition, str):
-        return []
-    parts = found.decomposition.parts().loc[code]
-    shown = parts[parts.abs() >= 0.05].sort_values(key=abs, ascending=False)
-    if shown.empty:
-        return []
-    names = PARTS if found.decomposition.by_items[code] else PARTS | {"own": "its own average"}
-    listed = ", ".join(f"{names[name]} {signed(part, 1)}" for name, part in shown.items())
-    return [f"Places gained by part: {listed}."]
-
-
-def signed(number: float, decimals: int = 2) -> str:
-    """A number with its sign; no sign where it rounds to 0."""
-    text = f"{number:+.{decimals}f}"
-    return text[1:] if float(text) == 0 else text.replace("-", "−")
+    return f"in {100 * share:.1f} % of cases" if share >= 0.001 else "in less than 0.1 % of cases"
 
 
 # --- more than noise ------------------------------------------------------------------------------
@@ -268,18 +260,22 @@ def about_ranges(found: Study) -> Text:
     told, n = int(rows["change_told"].sum()), len(rows)
     better, worse = (int((rows["verdict"] == verdict).sum()) for verdict in ("better", "worse"))
     chance = rows["by_chance"].sum()
+    excluded = int(((rows["change_low"] > 0) | (rows["change_high"] < 0)).sum())
     said = [
         f"Each of {found.draws:,} draws picks, for every trust, as many of the metrics that it has in both quarters as "
-        "there are, "
-        "with replacement, and takes the old and the new score of each. A range runs from the 2.5th to the 97.5th "
-        "percentile. It "
-        "is a range over the choice of metrics, not a margin of error of the measurements, and the method is ours.",
-        f"{told} of {n} ranges exclude no change: {better} for the better, {worse} for the worse"
-        f"{_opposite(told - better - worse)}. By chance alone {_about(chance)} would, if every metric's change had "
-        "been as likely "
-        f"for the better as for the worse (a nominal 5 % would be {0.05 * n:.1f}). A trust has "
-        f"{rows['shared'].median():.0f} such metrics "
-        f"in the middle case, {rows['changed'].median():.0f} of them with a changed score. {_so(found, told)}",
+        "there are, with replacement, and takes the old and the new score of each. A range runs from the 2.5th to the "
+        "97.5th percentile. It is a range over the choice of metrics, not a margin of error of the measurements, and the "
+        "method is ours.",
+        f"{_exclude(excluded, n)} no change. But a trust has only {rows['shared'].median():.0f} such metrics in the middle "
+        f"case, {rows['changed'].median():.0f} of them with a changed score, and ranges over so few are too narrow: where "
+        "nothing changes, about one in eight excludes no change. So a change is told from noise only if, besides, no "
+        f"more than {100 * TOLD:.0f} % of all exchanges of its old and new scores give as large a one. Such a test is wrong in at most "
+        f"{100 * TOLD:.0f} % of the trusts that did not change, whatever their number of metrics; where metrics move together, "
+        "somewhat more often.",
+        f"{told or 'No'} of {n} changes {'is' if told == 1 else 'are'} told from noise so: {better} for the better, {worse} "
+        f"for the worse{_opposite(told - better - worse)}. By chance alone {_about(chance)} would be. {_so(found, told)}"
+        if told
+        else f"No change of {n} is told from noise so; by chance alone {_about(chance)} would be. {_so(found, told)}",
     ]
     if found.movement.rules_changed:
         said.append("Only metrics that both years score by the same rule are in these ranges.")
@@ -289,6 +285,10 @@ def about_ranges(found: Study) -> Text:
         said.append(f"For {counted(unsure, 'trust')} another seed might decide otherwise; {marked} marked ~.")
     said.append(" ".join([_of_ranks(found), *_outside(found)]))
     return Text(tuple(said))
+
+
+def _exclude(count: int, total: int) -> str:
+    return f"{count} of {total} ranges {'excludes' if count == 1 else 'exclude'}"
 
 
 def _needs(found: Study) -> str:
@@ -324,7 +324,8 @@ def _of_ranks(found: Study) -> str:
     return (
         f"By the same draws {told or 'none'} of {len(rows)} changes of rank {'excludes' if told == 1 else 'exclude'} "
         "no change. A rank depends "
-        "on other trusts and on the override too; how many would exclude no change by chance is not known."
+        "on other trusts and on the override too. Where old and new scores of all trusts were exchanged at random, 3 to "
+        "7 % of the changes of rank excluded no change (mental health and community trusts, 2025/26)."
     )
 
 
@@ -339,72 +340,6 @@ def _outside(found: Study) -> list[str]:
         f"rank in {old}. Of a "
         f"table of {old} with metrics drawn anew, {_about(rows['by_chance'].sum())} would."
     ]
-
-
-# --- why ------------------------------------------------------------------------------------------
-
-
-def about_decomposition(found: Study) -> Text:
-    """What the parts of a change of rank mean, and which are large."""
-    if isinstance(found.decomposition, str):
-        return Text((f"The change of rank cannot be split: {found.decomposition}.",))
-    split = found.decomposition
-    size = split.parts().abs().mean()
-    by_items = bool(split.by_items.any())
-    said = [
-        "A rank changes because the trust's own scores change, because other trusts' do, because the cut-offs between "
-        "segments move, "
-        "because override flags change, because other metrics are averaged, and because trusts leave or join. Each "
-        "part is "
-        "the mean over all orders in which these could have changed (Shapley value), so that none comes first and the "
-        "parts "
-        f"add up to the change exactly, for all {len(split.numerators)} trusts. The split is ours, not NHS England's.",
-        f"On average a trust's own {'scores' if by_items else 'average'} moved it {size['own']:.1f} places one way or "
-        "the other, other trusts "
-        f"{size['others']:.1f}, override flags {size['override']:.1f}, cut-offs {size['cut_offs']:.1f}"
-        + f", the set of metrics {size['metrics']:.1f}" * by_items
-        + f", trusts that left or joined {size['field']:.1f}" * bool(len(found.movement.others))
-        + f".{_not_its_own(found, split)}"
-        + " The cut-offs are quartiles of the averages of all trusts of all types, held here as they were in each quarter."
-        * _quartiles(found),
-    ]
-    if not by_items:
-        said.append(
-            "Without metric rows for both quarters a trust's own scores and its set of metrics cannot be told apart: "
-            "both are in "
-            "its own average."
-        )
-    elif found.movement.rules_changed:
-        said.append(
-            "The set of metrics here holds what the new rules changed: metrics that are new, gone, or scored by "
-            "another rule. With the cut-offs it is the part of the rules. Own scores are of the metrics that both "
-            "years score by the same "
-            "rule; for the others, rules and performance cannot be split."
-        )
-    return Text((*said, *map(sentence, split.notes)))
-
-
-def _not_its_own(found: Study, split: Decomposition) -> str:
-    """Trusts that moved mainly for another reason than their own scores, and the largest of these moves."""
-    parts, gained = split.parts(), found.movement.trusts["gained"]
-    main = parts.abs().idxmax(axis=1)
-    rows = gained[(main != "own") & (gained != 0)]
-    if rows.empty:
-        return ""
-    moved = int((gained != 0).sum())
-    code = rows.abs().sort_values(ascending=False, kind="stable").index[0]
-    way = "rose" if gained[code] > 0 else "fell"
-    own = "scores are" if split.by_items.any() else "average is"
-    return (
-        f" For {len(rows)} of the {moved} that moved, their own {own} not the largest part; the furthest of these, "
-        f"{found.movement.trusts.at[code, 'trust_name']}, {way} {counted(abs(int(gained[code])), 'place')}, with "
-        f"{signed(parts.at[code, main[code]], 1)} by {PARTS[main[code]]}."
-    )
-
-
-def _quartiles(found: Study) -> bool:
-    framework = found.movement.after.framework
-    return bool(framework and framework.segments.rule == "percentiles" and framework.segments.pool == "all")
 
 
 def limitations(found: Study) -> Text:
@@ -427,7 +362,7 @@ def limitations(found: Study) -> Text:
             )
     if found.stability.noise is not None:
         said.append(
-            "Draws scatter about published averages, which hold noise already, so noise alone is shown with somewhat "
+            "Draws scatter about published averages, which hold noise already, so other metrics are shown with somewhat "
             "too much "
             "agreement between draws and too little drift."
         )

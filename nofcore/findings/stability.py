@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from nofcore.decomposition import other_segments_by_cut_offs
 from nofcore.metric_changes import BETTER, WORSE
 from nofcore.movement_study import Study
 from nofcore.stability import Stability
 from nofcore.wording import Text, counted
 
 SURE = 0.95
-"""A trust is said to belong in a segment from this share of the draws in each quarter."""
+"""A trust is said to belong in a segment surely from this probability."""
 
 
 def about_segments(found: Study) -> Text:
@@ -24,14 +25,31 @@ def about_segments(found: Study) -> Text:
             "quarters, and not in the "
             "other, the trust is in a worse segment than its average alone would give."
         )
+    if found.movement.rules_changed:
+        said += _by_rules_alone(found)
     row = found.stability.table().loc["new_segment"]
     if found.stability.noise is not None:
         said.append(
             f"In two tables of {found.stability.noise_quarter}, each with metrics drawn anew, {row['noise']:.0f} of "
-            f"{found.stability.size} "
-            f"would differ in segment (95 % of draws {row['noise_low']:.0f} to {row['noise_high']:.0f})."
+            f"{found.stability.size} would differ in segment (95 % of draws {row['noise_low']:.0f} to {row['noise_high']:.0f})."
+        )
+    if found.stability.exchanged is not None:
+        said.append(
+            f"If only chance had set which way each metric moved, {row['exchanged']:.0f} would have changed "
+            f"(95 % range {row['exchanged_low']:.0f} to {row['exchanged_high']:.0f})."
         )
     return Text((" ".join(said),))
+
+
+def _by_rules_alone(found: Study) -> list[str]:
+    count = other_segments_by_cut_offs(found.movement)
+    old, new = found.quarters
+    if count is None:
+        return ["How many would have changed by the new cut-offs alone is not known."]
+    return [
+        f"With their averages and flags of {old}, {count or 'none'} would be in another segment by the cut-offs of {new} "
+        "alone: that is the rules, not performance."
+    ]
 
 
 def about_stability(found: Study) -> Text:
@@ -47,30 +65,43 @@ def about_stability(found: Study) -> Text:
     shared = "Real quarters share most of their metrics, so if nothing changed they would agree more than that."
     if found.movement.rules_changed:
         shared = "These two quarters follow different rules, and only part of their metrics are the same."
-    return Text(
-        (
-            f"Noise alone is shown by two independent draws of {steady.noise_quarter}: two tables of the same trusts "
-            "at the same time, "
-            f"each as if other metrics of the same kind had been chosen. {shared} It is a yardstick, not a test.",
-            _apart(steady),
+    said = [
+        f"Other metrics: two independent draws of {steady.noise_quarter}, two tables of the same trusts at the same time, "
+        f"each as if other metrics of the same kind had been chosen. {shared} It is a yardstick, not a test. "
+        f"{_apart(steady)}",
+    ]
+    if steady.exchanged is not None:
+        said.append(
+            "Chance directions: the same two quarters, with the old and the new score of each metric of each trust "
+            "exchanged at random. Every metric moves as far as it did, and those without a new figure stay; only which way "
+            f"is left to chance. {_directed(steady)}"
         )
-    )
+    return Text(tuple(said))
+
+
+def _directed(steady: Stability) -> str:
+    """Whether the tables differ more than exchanges of old and new scores do."""
+    row = steady.table().loc["spearman"]
+    seen = f"The correlation of {row['observed']:.2f}"
+    span = f"({row['exchanged_low']:.2f} to {row['exchanged_high']:.2f})"
+    if row["observed"] < row["exchanged_low"]:
+        return (
+            f"{seen} is below the 95 % range of these {span}: the metrics of some trusts moved the same way more than "
+            "chance would have it, so the order truly changed."
+        )
+    if row["observed"] > row["exchanged_high"]:
+        return f"{seen} is above the 95 % range of these {span}: the order changed less than chance would change it."
+    return f"{seen} lies in the 95 % range of these {span}: chance alone would change the order about as much."
 
 
 def _apart(steady: Stability) -> str:
     row = steady.table().loc["spearman"]
     seen = f"The correlation of {row['observed']:.2f}"
     if row["observed"] > row["noise_high"]:
-        return (
-            f"{seen} is above the 95 % range of noise alone: the order changed less than other metrics would change it."
-        )
+        return f"{seen} is above the 95 % range of these: the order changed less than other metrics would change it."
     if row["observed"] < row["noise_low"]:
-        return (
-            f"{seen} is below the 95 % range of noise alone: the order changed more than other metrics would change it."
-        )
-    return (
-        f"{seen} lies in the 95 % range of noise alone: the order changed about as much as other metrics may change it."
-    )
+        return f"{seen} is below the 95 % range of these: the order changed more than other metrics would change it."
+    return f"{seen} lies in the 95 % range of these: the order changed about as much as other metrics may change it."
 
 
 def about_regression(found: Study) -> Text:
@@ -84,7 +115,10 @@ def about_regression(found: Study) -> Text:
         text = f"The {which} {count} of {found.quarters[0]} moved {_back(row['observed'])}"
         if steady.noise is not None:
             span = f"95 % of draws {row['noise_low']:.1f} to {row['noise_high']:.1f}"
-            text += f"; noise alone would move them back {row['noise']:.1f} ({span})"
+            text += f"; other metrics would move them back {row['noise']:.1f} ({span})"
+        if steady.exchanged is not None:
+            span = f"95 % {row['exchanged_low']:.1f} to {row['exchanged_high']:.1f}".replace("-", "−")
+            text += f", chance directions {row['exchanged']:.1f} ({span})".replace("-", "−")
         said.append(f"{text}.")
     return Text(
         (
@@ -114,25 +148,55 @@ def about_persistence(found: Study) -> Text:
         f"{'was' if staying == 1 else 'were'} there in {span}."
     ]
     if staying and lasting.drawn:
-        sure = int((lasting.trusts[list(lasting.drawn)] >= SURE).all(axis=1).sum())
-        missing = [quarter for quarter in lasting.quarters if quarter not in lasting.drawn]
-        said.append(
-            f"Of these, {sure or 'none'} {'is' if sure == 1 else 'are'} there in at least 95 % of the draws of "
-            f"{'every quarter' if not missing else ' and '.join(lasting.drawn)}."
-            + (f" No draws for {', '.join(missing)}, as metric rows are not at hand." if missing else "")
-        )
-        said.append(
-            "The share of draws says how often the trust would be in the segment if other metrics of the same kind had "
-            "been chosen. It "
-            "is as near as these figures come to whether a trust truly belongs there, but it is not the probability "
-            "that its care is "
-            "poor, and errors of measurement are not in it."
-            + " In all of these quarters together the share lies between that for other metrics in each and for the same in all."
-            * (len(lasting.drawn) > 1)
-        )
+        said += _how_surely(found)
     if found.movement.rules_changed:
         said[0] += " Not all of these quarters follow the same rules."
-    return Text((said[0], *([" ".join(said[1:])] if len(said) > 1 else [])))
+    return Text(tuple(said))
+
+
+def _how_surely(found: Study) -> list[str]:
+    """The share of draws of those who stay, and the probability that they truly belong there."""
+    lasting = found.persistence
+    missing = [quarter for quarter in lasting.quarters if quarter not in lasting.drawn]
+    quarters = "every quarter" if not missing else and_list(lasting.drawn)
+    sure = int((lasting.trusts[list(lasting.drawn)] >= SURE).all(axis=1).sum())
+    said = [
+        "The share of draws says how often a trust would be in the segment if other metrics of the same kind had been "
+        f"chosen: {sure or 'none'} of these {'is' if sure == 1 else 'are'} there in at least 95 % of the draws of {quarters}."
+        + (f" No draws for {and_list(missing)}, as metric rows are not at hand." if missing else "")
+        + " But draws scatter about the published average, and whoever is last owes some of that to luck with the metrics, "
+        "so the share is too sure."
+    ]
+    return [*said, _belonging(found, quarters)]
+
+
+def _belonging(found: Study, quarters: str) -> str:
+    belongs = found.persistence.belongs
+    if belongs.isna().all(axis=None):
+        return (
+            "How probably they truly belong there is not available, because the trusts of this type do not differ more "
+            "than chance would make them."
+        )
+    low, high = float(belongs.min(axis=None)), float(belongs.max(axis=None))
+    sure = int((belongs >= SURE).all(axis=1).sum())
+    return (
+        f"Belongs there: the probability with luck allowed for, {_percents(low, high)} in these trusts and quarters; for "
+        f"{sure or 'none'} it is 95 % or more in {quarters}. It is the probability that the average over all metrics of "
+        "the kind would put the trust there, if scores are independent from metric to metric and trusts of the type differ "
+        "as a normal distribution does (empirical Bayes; the method is ours). It is not the probability that care is poor, "
+        "and errors of measurement are hardly in it."
+    )
+
+
+def _percents(low: float, high: float) -> str:
+    first, last = f"{100 * low:.0f}", f"{100 * high:.0f}"
+    return f"{first} %" if first == last else f"{first} to {last} %"
+
+
+def and_list(names) -> str:
+    """ "Q1, Q2 and Q3"."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 # --- the metrics themselves -----------------------------------------------------------------------

@@ -25,31 +25,41 @@ def movers_table(movement: Movement, ranges: ChangeRanges | str) -> Table:
             f"Rank {old}": rows["rank_before"],
             f"Rank {new}": rows["rank_after"],
             "Places gained": rows["gained"],
-            f"Segment {old}": rows["segment_before"],
-            f"Segment {new}": rows["segment_after"],
-            f"Average {old}": rows["average_before"],
-            f"Average {new}": rows["average_after"],
-            "Change": rows["average_change"],
+            "Segment": [_move(*pair) for pair in rows[["segment_before", "segment_after"]].itertuples(index=False)],
         }
     )
-    said, right = "", ()
-    if isinstance(ranges, ChangeRanges):
-        right = ("Range of change",)
+    averages = {
+        f"Average {old}": rows["average_before"],
+        f"Average {new}": rows["average_after"],
+        "Change": rows["average_change"],
+    }
+    said, right = "", ("Segment",)
+    if isinstance(ranges, str):
+        frame = frame.assign(**averages)
+    else:
         drawn = ranges.table().reindex(rows.index)
-        frame["On shared metrics"] = drawn["shared_change"]
-        frame["Range of change"] = _range(drawn, "change", 2)
+        # What can be told stands beside the move: the figures behind it may lie beyond the edge of a narrow screen.
         frame["Average is"] = drawn["verdict"]
+        frame = frame.assign(**averages)
+        frame["Range of change"] = _range(drawn, "change", 2)
+        frame["By chance (%)"] = drawn["p_value"] * 100
+        frame["On shared metrics"] = drawn["shared_change"]
+        right = ("Segment", "Range of change")
         said = (
-            " Ranges of 95 % over the choice of metrics, of the change on the metrics of both quarters; ~ marks a "
-            "trust for which "
-            "another seed may decide otherwise."
+            " Ranges of 95 % over the choice of metrics, of the change on the metrics of both quarters. Better and worse: told "
+            "from noise, that is, no more than 5 % of exchanges of old and new scores give as large a change (By chance), and "
+            "the range excludes 0."
         )
     better = "Average in points, 1 = best, 4 = worst, so a change below 0 is for the better."
     if movement.rules_changed:
         better = "Average in points, 1 = best, 4 = worst, by the rules of each year: its change is not one of performance alone."
     caption = f"{plural(movement.trust_type).capitalize()}, {_span(movement)}. {better}{said}"
-    decimals = {f"Average {old}": 2, f"Average {new}": 2, "Change": 2, "On shared metrics": 2}
+    decimals = {f"Average {old}": 2, f"Average {new}": 2, "Change": 2, "On shared metrics": 2, "By chance (%)": 1}
     return Table("movement", frame, caption, "Trust", decimals, True, right)
+
+
+def _move(before: float, after: float) -> str:
+    return f"{after:.0f}" if before == after else f"{before:.0f} to {after:.0f}"
 
 
 def _short(movement: Movement) -> tuple[str, str]:
@@ -141,6 +151,8 @@ def parts_shown(split: Decomposition) -> dict[str, str]:
         for name, label in PARTS.items()
         if (name != "metrics" or by_items) and (name != "field" or (split.numerators["field"] != 0).any())
     }
+    if split.rules_changed:
+        shown["metrics"] = "Metrics and rules"
     return shown if by_items else shown | {"own": "Own average"}
 
 
@@ -155,12 +167,22 @@ def rank_split(movement: Movement, split: Decomposition | str) -> Table:
     for name, label in shown.items():
         frame[label] = rows[name].to_numpy()
     frame["Own flag"] = [_flag(old, new) for old, new in flags.itertuples(index=False)]
+    decimals, said = dict.fromkeys(shown.values(), 1), ""
+    if split.rules_changed:
+        frame["Change of average"] = movement.trusts["average_change"].to_numpy()
+        parts = split.averages.reindex(rows.index)
+        frame["By own scores"], frame["By metrics and rules"] = parts["own"].to_numpy(), parts["metrics"].to_numpy()
+        decimals |= {"Change of average": 2, "By own scores": 3, "By metrics and rules": 3}
+        said = (
+            " Own scores: of metrics that both years score by the same rule. Metrics and rules: metrics that are new, gone "
+            "or scored by another rule, where rules and performance cannot be split. Cut-offs: rules alone."
+        )
     caption = (
         f"Places gained by {plural(movement.trust_type)}, {_span(movement)}, split into parts that add up exactly; "
         "shown to "
-        "one decimal. Own flag: the trust's override flag in the two quarters."
+        f"one decimal. Own flag: the trust's override flag in the two quarters.{said}"
     )
-    return Table("decomposition", frame, caption, "Trust", dict.fromkeys(shown.values(), 1), sortable=True)
+    return Table("decomposition", frame, caption, "Trust", decimals, sortable=True)
 
 
 def _flag(old: float, new: float) -> str:
@@ -209,11 +231,19 @@ def stability_table(found: Stability, movement: Movement) -> Table:
         row = rows.loc[name]
         record = {"Figure": label.format(ends=found.ends), quarters: f"{row['observed']:.{decimals}f}"}
         if found.noise is not None:
-            record["Noise alone"] = f"{row['noise']:.{max(decimals, 1)}f}"
-            record["95 % of draws"] = f"{row['noise_low']:.{decimals}f} to {row['noise_high']:.{decimals}f}"
+            record["Other metrics"] = f"{row['noise']:.{max(decimals, 1)}f}"
+            record["95 % of these"] = f"{row['noise_low']:.{decimals}f} to {row['noise_high']:.{decimals}f}"
+        if found.exchanged is not None:
+            low, high = (f"{row[f'exchanged_{end}']:.{decimals}f}".replace("-", "−") for end in ("low", "high"))
+            record["Chance directions"] = f"{row['exchanged']:.{max(decimals, 1)}f}".replace("-", "−")
+            record["95 % of those"] = f"{low} to {high}"
         records.append(record)
     frame = pd.DataFrame(records)
-    said = f" Noise alone: {found.draws:,} pairs of draws of {found.noise_quarter}." if found.noise is not None else ""
+    said = (
+        f" Other metrics: {found.draws:,} pairs of draws of {found.noise_quarter}." if found.noise is not None else ""
+    )
+    if found.exchanged is not None:
+        said += f" Chance directions: {found.draws:,} exchanges of old and new scores."
     caption = f"How far the tables of {found.trusts} {plural(movement.trust_type)} agree.{said}"
     return Table("stability", frame, caption, "Figure", right=tuple(frame.columns[1:]))
 
@@ -222,22 +252,36 @@ def persistence_table(found: Persistence, trust_type: str) -> Table:
     """Trusts in the worst segment in every quarter, with the share of draws there."""
     rows = found.trusts
     frame = pd.DataFrame({"Trust": rows["trust_name"], "Code": rows.index})
+    right, said = [], ""
+    if found.drawn:
+        known = found.belongs.notna().all(axis=1)
+        low, high = found.belongs.min(axis=1), found.belongs.max(axis=1)
+        spans = [_percents(*ends) if told else None for told, *ends in zip(known, low, high, strict=True)]
+        if known.any():
+            frame["Belongs there (%)"] = spans
+            right.append("Belongs there (%)")
+            said = " Belongs there: the probability with luck allowed for, lowest to highest of the quarters drawn."
+        said += " Quarters: share of draws in that segment, if other metrics of the same kind had been chosen."
     for quarter in found.drawn:
         frame[f"{quarter} (%)"] = rows[quarter].to_numpy() * 100
-    right = ()
     if len(found.drawn) > 1:
         frame["In all of these (%)"] = [
-            f"{low * 100:.0f} to {high * 100:.0f}"
-            for low, high in rows[["all_low", "all_high"]].itertuples(index=False)
+            _percents(*ends) for ends in rows[["all_low", "all_high"]].itertuples(index=False)
         ]
-        right = ("In all of these (%)",)
+        right.append("In all of these (%)")
+        said += " In all of these: other metrics in each quarter, to the same in all."
     if found.drawn:
-        frame = frame.sort_values(frame.columns[2], ascending=False, kind="stable")
+        frame = frame.iloc[np.argsort(-low.fillna(0).to_numpy(), kind="stable")]
     caption = (
         f"{plural(trust_type).capitalize()} in segment {found.segment} in every quarter from {found.quarters[0]} to "
-        f"{found.quarters[-1]}: share of draws in that segment, if other metrics of the same kind had been chosen."
+        f"{found.quarters[-1]}.{said}"
     )
-    return Table("persistence", frame, caption, "Trust", right=right, sortable=len(frame) > 12)
+    return Table("persistence", frame, caption, "Trust", right=tuple(right), sortable=len(frame) > 12)
+
+
+def _percents(low: float, high: float) -> str:
+    first, last = f"{100 * low:.0f}", f"{100 * high:.0f}"
+    return first if first == last else f"{first} to {last}"
 
 
 def metric_summary(found: MetricChanges, movement: Movement) -> Table:
