@@ -38,7 +38,11 @@ def main(draws: int = DRAWS, sample: int = 10) -> None:
     indices = timed(lambda: sobol.weights(rebuilt, "acute", n=1_024, seed=SEED), 3)
     factors = len(sobol.weights(rebuilt, "acute", n=2, seed=SEED).factors)
     show(f"Sobol, {factors} weights, n = 1,024, with intervals", indices, 2)
-    show("Sobol, choices of method, every combination", timed(lambda: sobol.methods(figures, rules, "acute"), 3), 5)
+    show(
+        "Sobol, choices of method, every combination",
+        timed(lambda: sobol.methods(sobol.cross(figures, rules), "acute"), 3),
+        5,
+    )
 
 
 def leaving_out(figures, rules, rebuilt: LeagueTable, sample: int = 5) -> None:

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from nofcore import league, release, reranking, scenarios, scoring
 from nofcore.errors import InputError
@@ -59,6 +58,8 @@ class RankChange:
 def compare_ranks(before: np.ndarray, after: np.ndarray, tail: int = TAIL) -> RankChange:
     """Compare two rankings, (units,) ranks from 1. Among the first ten is a rank up to 10, among the last ten a
     rank beyond all but ten, so that ties at the border may make them more, or fewer, than ten."""
+    from scipy import stats  # takes a second to import, and few need it
+
     before, after = np.asarray(before, dtype=np.int64), np.asarray(after, dtype=np.int64)
     change = np.abs(after - before)
     told_apart = len(set(before)) > 1 and len(set(after)) > 1
@@ -274,7 +275,7 @@ class _Runner:
             other_year = scenario.year not in (None, self.framework.year)
             if not other_year and not scenarios.is_shipped(scenario):
                 raise
-            return Outcome(scenario, None, str(error))
+            return Outcome(scenario, None, "; ".join(problem.message for problem in error.problems))
         if rules is self.framework:
             return Outcome(scenario, self.baseline, "the rules hold nothing that it changes")
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,7 @@ from typing import TypeVar
 
 import pandas as pd
 
-from nofcore import deficit, own_scenarios, release, scenarios, sensitivity, sobol, weights
+from nofcore import cache, deficit, own_scenarios, release, scenarios, sensitivity, sobol, weights
 from nofcore.defaults import DRAWS, SEED
 from nofcore.deficit import Overrides
 from nofcore.errors import InputError
@@ -18,7 +19,7 @@ from nofcore.framework import Framework
 from nofcore.league import LeagueTable
 from nofcore.release import Release
 from nofcore.sensitivity import APPLIED, LeftOut, Outcome, Sensitivity
-from nofcore.sobol import Indices
+from nofcore.sobol import Crossed, Indices
 from nofcore.weights import Acceptability
 
 Result = TypeVar("Result")
@@ -101,7 +102,7 @@ def study(
         _left_out(figures, rebuilt, kind, "metric"),
         _left_out(figures, rebuilt, kind, "domain"),
         _or_why_not(lambda: _acceptability(rebuilt, kind, within, draws, seed)),
-        _or_why_not(lambda: sobol.methods(figures, framework, kind, n=sobol_n, seed=seed)),
+        _or_why_not(lambda: sobol.methods(_crossed(figures, framework), kind, sobol_n, seed)),
         _or_why_not(lambda: sobol.weights(rebuilt, kind, within or sobol.WITHIN, n=sobol_n, seed=seed)),
         _or_why_not(lambda: deficit.compare(figures, framework)),
         draws, seed,
@@ -117,11 +118,19 @@ def _check(within: float | None, sobol_n: int) -> None:
         raise InputError(f"sobol_n: must be a power of 2, such as {sobol.SAMPLES}, not {sobol_n!r}")
 
 
+def _crossed(figures: Release, framework: Framework) -> Crossed:
+    """Every combination of choices of method, which the pages of all types share."""
+    tables = (figures.observations, figures.trusts, figures.league)
+    digest = hashlib.sha256(b"".join(pd.util.hash_pandas_object(table).to_numpy().tobytes() for table in tables))
+    made_from = f"{figures.quarter} {figures.source} {digest.hexdigest()} {framework}"
+    return cache.remember("methods-crossed", made_from, lambda: sobol.cross(figures, framework))
+
+
 def _or_why_not(work: Callable[[], Result]) -> Result | str:
     try:
         return work()
     except InputError as error:
-        return str(error)
+        return "; ".join(problem.message for problem in error.problems)  # no paths of files on a page
 
 
 def _left_out(figures: Release, rebuilt: LeagueTable, trust_type: str, what: str) -> LeftOut | str:

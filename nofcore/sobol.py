@@ -245,26 +245,50 @@ def weights(
     return _indices(rebuilt, plan, mine, {key: names[key] for key in keys}, {}, found, None, draws, (n, seed), notes)
 
 
-def methods(
-    figures: Release, framework: Framework, trust_type: str, factors: Iterable[Factor] | None = None,
-    known: Iterable[Scenario] | None = None, n: int = SAMPLES, seed: int = SEED,
-) -> Indices:  # fmt: skip
-    """Indices of choices of method, crossed, for the ranks of a type: each choice the official rule or an alternative.
+@dataclass(frozen=True)
+class Crossed:
+    """Ranks under every combination of choices of method, all types of trust. `cross` makes one.
+
+    ``levels``: scenarios of each factor, None for the official rule; ``ranks``: (levels of factor 1, ..., trusts of
+    ``plan``); ``left_out``: choices that the figures do not allow, and why.
+    """
+
+    factors: tuple[Factor, ...]
+    levels: tuple[tuple[Scenario | None, ...], ...]
+    rebuilt: LeagueTable
+    plan: Reranking
+    ranks: np.ndarray
+    left_out: tuple[str, ...]
+
+
+def cross(
+    figures: Release, framework: Framework, factors: Iterable[Factor] | None = None,
+    known: Iterable[Scenario] | None = None,
+) -> Crossed:  # fmt: skip
+    """Compute every combination of choices of method: each the official rule or an alternative.
 
     ``factors``: those of the kit where None; ``known``: scenarios that their alternatives name, those of
-    the kit where None. Every combination is computed, as likely as any other. A choice with an
-    alternative that the figures at hand do not allow, for want of values, is left out and named in the
-    notes. Raises InputError for an alternative that is not known or that changes more than one step, where no
-    choice is left, and for a type without items.
+    the kit where None. A choice with an alternative that the figures at hand do not allow, for want of
+    values, is left out and named. Raises InputError for an alternative that is not known or that changes
+    more than one step, and where no choice is left.
     """
     factors = scenarios.factors() if factors is None else tuple(factors)
     known = scenarios.shipped() if known is None else tuple(known)
     factors, left_out = _possible(figures, framework, factors, known)
     table = _Factorial.make(figures, framework, factors, known)
-    mine = _of_type(table.plan, trust_type)
-    ranks = table.ranks()[..., mine]
+    return Crossed(factors, table.levels, table.rebuilt, table.plan, table.ranks(), tuple(left_out))
+
+
+def methods(crossed: Crossed, trust_type: str, n: int = SAMPLES, seed: int = SEED) -> Indices:
+    """Indices of choices of method, crossed, for the ranks of a type. Each combination is as likely as any other.
+
+    Raises InputError for a type without items.
+    """
+    factors, plan, rebuilt = crossed.factors, crossed.plan, crossed.rebuilt
+    mine = _of_type(plan, trust_type)
+    ranks = crossed.ranks[..., mine]
     shape = ranks.shape[:-1]
-    results = _with_mean(ranks.reshape(-1, len(mine)), table.plan.ranks[mine])
+    results = _with_mean(ranks.reshape(-1, len(mine)), plan.ranks[mine])
 
     def model(x: np.ndarray) -> np.ndarray:
         return results[:1, np.ravel_multi_index(x.astype(int), shape)]
@@ -273,19 +297,18 @@ def methods(
     first, total = exact(results.T.reshape(*shape, -1))
     levels = {
         factor.key: (OFFICIAL, *(s.name for s in chosen[1:]))
-        for factor, chosen in zip(factors, table.levels, strict=True)
+        for factor, chosen in zip(factors, crossed.levels, strict=True)
     }
     draws = pd.DataFrame([dict(zip(levels, names, strict=True)) for names in product(*levels.values())])
-    rebuilt = table.rebuilt
     notes = (
         f"{rebuilt.quarter}: all {len(draws):,} combinations of {len(factors)} choices, each as likely as any other; sampled "
         f"indices from {n:,} samples, seed {seed}",
-        *left_out,
-        *_held_note(rebuilt, table.plan),
+        *crossed.left_out,
+        *_held_note(rebuilt, plan),
     )
     named = {factor.key: factor.name for factor in factors}
     estimated = replace(found, outputs=results)
-    return _indices(rebuilt, table.plan, mine, named, levels, estimated, (first, total), draws, (n, seed), notes)
+    return _indices(rebuilt, plan, mine, named, levels, estimated, (first, total), draws, (n, seed), notes)
 
 
 def _with_mean(ranks: np.ndarray, official: np.ndarray) -> np.ndarray:

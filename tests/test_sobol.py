@@ -31,7 +31,7 @@ def of_weights() -> sobol.Indices:
 
 @lru_cache
 def of_methods() -> sobol.Indices:
-    return sobol.methods(release.embedded().release(Q1), RULES, ACUTE, n=512, seed=3)
+    return sobol.methods(sobol.cross(release.embedded().release(Q1), RULES), ACUTE, n=512, seed=3)
 
 
 # --- known models ---------------------------------------------------------------------------------
@@ -230,7 +230,7 @@ def test_indices_of_a_trust_by_plain_means():
 
 
 def test_choices_that_the_figures_do_not_allow_are_named():
-    found = sobol.methods(release.embedded().release(Q2), RULES, MENTAL, n=16)
+    found = sobol.methods(sobol.cross(release.embedded().release(Q2), RULES), MENTAL, n=16)
     assert set(found.factors) == {factor.key for factor in scenarios.factors()} - {"scoring", "standards"}
     said = " ".join(found.notes)
     assert "Spread of scores was left out of the choices: Q2 2025/26: scores cannot be recomputed" in said
@@ -249,13 +249,14 @@ def test_choices_that_the_figures_do_not_allow_are_named():
 )  # fmt: skip
 def test_bad_choices(factors, said):
     with pytest.raises(InputError, match=said):
-        sobol.methods(release.embedded().release(Q1), RULES, ACUTE, factors, n=16)
+        sobol.cross(release.embedded().release(Q1), RULES, factors)
 
 
 def test_choices_of_one_s_own():
     own = scenarios.Scenario(key="own", name="Own", question="?", changes=scenarios.Changes(leave_out=("OF1082",)))
     factors = [Factor(key="a", name="A", alternatives=("own",)), Factor(key="b", name="B", alternatives=("median",))]
-    found = sobol.methods(release.embedded().release(Q1), RULES, AMBULANCE, factors, [own, SHIPPED["median"]], n=16)
+    crossed = sobol.cross(release.embedded().release(Q1), RULES, factors, [own, SHIPPED["median"]])
+    found = sobol.methods(crossed, AMBULANCE, n=16)
     assert [tuple(row) for row in found.draws[["a", "b"]].to_numpy()] == list(
         product(("Official rules", "Own"), ("Official rules", "Median instead of mean"))
     )
