@@ -364,7 +364,9 @@ def test_stability_table_shows_both(community, acute):
     assert list(frame.columns) == [
         "Figure", "Q1 2025/26 and Q4 2025/26", "Other metrics", "95 % of these", "Chance directions", "95 % of those",
     ]  # fmt: skip
-    assert "is below the 95 % range of these" in str(findings.stability.about_stability(community))
+    said = str(findings.stability.about_stability(community))
+    assert "is below the 95 % range of these" in said
+    assert "taken together, the metrics of some trusts moved the same way more than chance" in said
     assert len(tables.stability_table(acute.stability, acute.movement).frame.columns) == 4
     none = study(Q2, Q3, ACUTE)
     assert len(tables.stability_table(none.stability, none.movement).frame.columns) == 2

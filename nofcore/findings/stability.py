@@ -86,8 +86,8 @@ def _directed(steady: Stability) -> str:
     span = f"({row['exchanged_low']:.2f} to {row['exchanged_high']:.2f})"
     if row["observed"] < row["exchanged_low"]:
         return (
-            f"{seen} is below the 95 % range of these {span}: the metrics of some trusts moved the same way more than "
-            "chance would have it, so the order truly changed."
+            f"{seen} is below the 95 % range of these {span}: taken together, the metrics of some trusts moved the same way "
+            "more than chance would have it, so not all of this change is chance."
         )
     if row["observed"] > row["exchanged_high"]:
         return f"{seen} is above the 95 % range of these {span}: the order changed less than chance would change it."
