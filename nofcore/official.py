@@ -14,8 +14,10 @@ import hashlib
 import io
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +76,8 @@ _ONE_SPELLING = {
 _QUARTER = re.compile(r"Q(\d)[ _-]*(?:20)?(\d\d)[/_-](?:20)?(\d\d)(?!\d)", re.IGNORECASE | re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?", re.IGNORECASE | re.ASCII)
 _RANGE = re.compile(r"(\S+) to (\S+)")
+_NONE = (math.nan, math.nan)
+_ROWS_AT_ONCE = 500  # few enough to stay in the cache of a processor
 _VERSION = re.compile(r"-v(\d+)$", re.IGNORECASE)
 
 
@@ -127,10 +131,10 @@ def csv_files(folder: Path) -> list[Path]:
 def read_file(path: Path) -> OfficialFile:
     """Read one published file. Raises InputError with every problem of the file."""
     content = _bytes(path)
-    text = _text(content, path)
-    header, lines, numbers = _lines(text, path)
+    rows = _rows(content, path)
+    _, header = next(rows)
     kind, columns = _kind(header, path)
-    frame = _frame(header, lines, numbers, columns, path)
+    frame = _frame(header, rows, columns, path)
     problems: list[Problem] = []
     frame["quarter"] = _quarters(frame, header, path, problems)
     suppressed = _READERS[kind](frame, problems)
@@ -144,7 +148,10 @@ def read_cells(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
 
     Raises InputError with every problem.
     """
-    return _lines(_text(_bytes(path), path), path)
+    rows = _rows(_bytes(path), path)
+    _, header = next(rows)
+    found = list(rows)
+    return header, [cells for _, cells in found], [number for number, _ in found]
 
 
 def _bytes(path: Path) -> bytes:
@@ -154,8 +161,8 @@ def _bytes(path: Path) -> bytes:
         raise InputError(Problem(path.name, None, None, f"cannot be read ({error.strerror})")) from None
 
 
-def _text(content: bytes, path: Path) -> str:
-    """The file's text; what is not CSV text is named for what it is."""
+def _require_text(content: bytes, path: Path) -> None:
+    """What is not CSV text is named for what it is."""
 
     def fail(message: str, row: int | None = None):
         raise InputError(Problem(path.name, row, None, message))
@@ -168,41 +175,53 @@ def _text(content: bytes, path: Path) -> str:
     if re.match(rb"<(!doctype|html|\?xml|head|body)", start, re.IGNORECASE):
         fail("is a web page, not a CSV file; download the file itself from NHS England's page")
     try:
-        text = content.decode("utf-8-sig")
+        content.decode("utf-8")
     except UnicodeDecodeError as error:
-        fail("is not UTF-8 text; save it as CSV (UTF-8)", content.count(b"\n", 0, error.start) + 1)
-    if "\0" in text:
-        fail(
-            "holds NUL bytes; download it again, or save it as CSV (UTF-8)",
-            text.count("\n", 0, text.index("\0")) + 1,
-        )
-    return text
+        fail("is not UTF-8 text; save it as CSV (UTF-8)", _line_of(content, error.start))
+    if b"\0" in content:
+        fail("holds NUL bytes; download it again, or save it as CSV (UTF-8)", _line_of(content, content.index(b"\0")))
 
 
-def _lines(text: str, path: Path) -> tuple[list[str], list[list[str]], list[int]]:
-    """Header, rows and their line numbers. Every row must have as many cells as the header."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    lines, numbers, problems = [], [], []
+def _line_of(content: bytes, place: int) -> int:
+    """The line in which a byte stands, whichever way lines end."""
+    before = content[:place]
+    return 1 + before.count(b"\n") + before.count(b"\r") - before.count(b"\r\n")
+
+
+def _rows(content: bytes, path: Path) -> Iterator[tuple[int, list[str]]]:
+    """(line, cells) of the header and of each row, blank lines left out; a row at a time, as files may be large.
+
+    Raises InputError with every row that has not as many cells as the header, after the last.
+    """
+    _require_text(content, path)
+    # Decoded as it is read: a text of the whole file takes up to four bytes a character.
+    reader = csv.reader(io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline=""), strict=True)
+    header, problems = [], []
     first = 1
     try:
-        header = []
         for cells in reader:
             if not any(map(str.strip, cells)):
                 pass  # a blank line holds nothing
             elif not header:
-                header = cells
-            elif len(cells) == len(header):
-                lines.append(cells)
-                numbers.append(first)
-            else:
+                header = [name.strip() for name in cells]
+                yield first, header
+            elif len(cells) != len(header):
                 message = f"has {len(cells)} cells where the header has {len(header)}; mend or remove the row"
                 problems.append(Problem(path.name, first, None, message))
+            elif cells[-1] == header[-1] and _names(cells) == header:
+                problems.append(Problem(path.name, first, None, "is the header once more; remove the row"))
+            else:
+                yield first, cells
             first = reader.line_num + 1
     except csv.Error as error:
         problems.append(Problem(path.name, first, None, f"is not well-formed CSV from here on ({error})"))
     if problems:
         raise InputError(problems)
-    return [name.strip() for name in header], lines, numbers
+
+
+def _names(cells: list[str]) -> list[str]:
+    """Cells as the names in a header; a file that was put behind another brings its byte-order mark."""
+    return [cell.lstrip("\ufeff").strip() for cell in cells]
 
 
 def _kind(header: list[str], path: Path) -> tuple[str, Mapping[str, str]]:
@@ -215,8 +234,9 @@ def _kind(header: list[str], path: Path) -> tuple[str, Mapping[str, str]]:
     absent = missing[kind]
     if len(absent) > len(kinds[kind]) / 2:
         message = "has not the columns of a data file or a league-table file of NHS England; remove it from the folder"
-        if len(header) == 1 and ";" in header[0]:
-            message = "is separated by semicolons; save it as CSV with commas"
+        for separator, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+            if len(header) == 1 and separator in header[0]:
+                message = f"is separated by {name}; save it as CSV with commas"
         raise InputError(Problem(path.name, 1, None, message))
     if absent:
         raise InputError(
@@ -225,26 +245,44 @@ def _kind(header: list[str], path: Path) -> tuple[str, Mapping[str, str]]:
     return kind, kinds[kind]
 
 
-def _frame(header, lines, numbers, columns, path) -> pd.DataFrame:
-    if not lines:
-        raise InputError(Problem(path.name, 1, None, "has a header but no rows; download it again"))
-    cells = dict(zip(header, zip(*lines, strict=True), strict=True))
+def _frame(
+    header: list[str], rows: Iterator[tuple[int, list[str]]], columns: Mapping[str, str], path: Path
+) -> pd.DataFrame:
+    """The wanted columns of the rows, cleaned, with the place of each row."""
     # A league-table file may give its quarter as a reporting date.
     wanted = {**columns, "Quarter": "quarter", "Reporting_date": "period"}
-    frame = {name: _clean(cells[column], name) for column, name in wanted.items() if column in cells}
-    if "unit" in frame:  # rules look units up by name
-        frame["unit"] = [unit.lower() for unit in frame["unit"]]
-    return pd.DataFrame({**frame, "file": path.name, "row": np.array(numbers)})
+    cells, numbers = _columns(rows, [header.index(column) for column in wanted if column in header])
+    if not len(numbers):
+        raise InputError(Problem(path.name, 1, None, "has a header but no rows; download it again"))
+    names = [name for column, name in wanted.items() if column in header]
+    frame = {name: _clean(texts, name)[codes] for name, (texts, codes) in zip(names, cells, strict=True)}
+    return pd.DataFrame({**frame, "file": path.name, "row": numbers})
 
 
-def _clean(cells: tuple[str, ...], name: str) -> list[str]:
-    """Cells without outer and doubled blanks (no-break spaces among them), in their one spelling."""
+def _columns(rows: Iterator[tuple[int, list[str]]], places: list[int]):
+    """(different texts, their number in each row) of the columns at some places, and the line of each row.
+
+    A text is kept once however often it occurs: of a million rows a few thousand texts are different.
+    """
+    known = [defaultdict(count().__next__) for _ in places]
+    codes, numbers = [[] for _ in places], []
+    while some := list(islice(rows, _ROWS_AT_ONCE)):
+        numbers.append(np.fromiter((number for number, _ in some), np.int64, len(some)))
+        cells = list(zip(*(row for _, row in some), strict=True))
+        for texts, parts, place in zip(known, codes, places, strict=True):
+            parts.append(np.fromiter(map(texts.__getitem__, cells[place]), np.int32, len(some)))
+    together = [np.concatenate(parts) if parts else np.array([], int) for parts in (*codes, numbers)]
+    return list(zip(map(list, known), together[:-1], strict=True)), together[-1]
+
+
+def _clean(texts: list[str], name: str) -> np.ndarray:
+    """Texts without outer and doubled blanks (no-break spaces among them), in their one spelling."""
     spellings, key = _ONE_SPELLING.get(name, {}), slug if name == "trust_type" else str.casefold
-    clean = {}
-    for cell in set(cells):
-        text = " ".join(cell.split())
-        clean[cell] = spellings.get(key(text), text)
-    return [clean[cell] for cell in cells]
+    plain = [" ".join(text.split()) for text in texts]
+    clean = [spellings.get(key(text), text) for text in plain] if spellings else plain
+    if name == "unit":  # rules look units up by name
+        clean = [unit.lower() for unit in clean]
+    return np.array(clean, dtype=object)
 
 
 def _quarters(frame: pd.DataFrame, header: list[str], path: Path, problems: list[Problem]) -> list[str]:
@@ -286,23 +324,27 @@ def _dated(frame: pd.DataFrame) -> set[str]:
     return {label for text in results["period"].unique() if (label := quarter_label(text))}
 
 
+def _each(texts: pd.Series, judge: Callable[[str], object], dtype: type) -> np.ndarray:
+    """What a judge says of each text of a column, asked once for each different text."""
+    codes, different = pd.factorize(texts)
+    return np.array([judge(text) for text in different], dtype=dtype)[codes]
+
+
 def _where(frame: pd.DataFrame, column: str, wrong: Callable[[str], bool]) -> list[tuple[int, str]]:
-    """(row, text) of the cells of a column that are wrong; each different text is judged once."""
-    texts = {text for text in frame[column].unique() if wrong(text)}
-    bad = frame.loc[frame[column].isin(texts), ["row", column]] if texts else frame.iloc[:0][["row", column]]
+    """(row, text) of the cells of a column that are wrong."""
+    bad = frame.loc[_each(frame[column], wrong, bool), ["row", column]]
     return list(bad.itertuples(index=False, name=None))
 
 
 def _numbers(frame: pd.DataFrame, name: str, column: str, problems: list[Problem]) -> int:
     """Turn a text column into numbers in place; returns how many cells hold a mark of suppression."""
-    bad = _where(frame, name, lambda text: not is_mark(text) and number_in(text) is None)
-    for row, text in bad:
+    texts = frame[name]
+    for row, text in _where(frame, name, lambda text: not is_mark(text) and number_in(text) is None):
         known = "'*', '-', 'n/a', '<5' or a blank"
         message = f"{text!r} is not a number; correct it, or mark a missing figure with {known}"
         problems.append(Problem(frame["file"].iat[0], row, column, message))
-    marks = int(frame[name].map(is_mark).sum() - (frame[name] == "").sum())
-    frame[name] = frame[name].map({text: number_in(text) for text in frame[name].unique()}).astype(float)
-    return marks
+    frame[name] = _each(texts, number_in, float)
+    return int(_each(texts, lambda text: bool(text) and is_mark(text), bool).sum())
 
 
 def is_mark(text: str) -> bool:
@@ -330,7 +372,7 @@ def _read_league(frame: pd.DataFrame, problems: list[Problem]) -> int:
     for row, text in _where(frame, "in_deficit", lambda text: text.casefold() not in flags):
         message = f"{text!r} is neither 'Yes' nor 'No'; correct it"
         problems.append(Problem(frame["file"].iat[0], row, "Trust_in_financial_deficit", message))
-    frame["in_deficit"] = [flags.get(text.casefold(), np.nan) for text in frame["in_deficit"]]
+    frame["in_deficit"] = _each(frame["in_deficit"], lambda text: flags.get(text.casefold(), np.nan), float)
     columns = (("average_score", "Average_score"), ("segment", "Segment"), ("rank", "Rank"))
     return sum(_numbers(frame, name, column, problems) for name, column in columns)
 
@@ -339,18 +381,18 @@ def _split_range(frame: pd.DataFrame, name: str, column: str, problems: list[Pro
     """ "1.72 to 2.73" into two number columns, such as score_low and score_high."""
     texts = frame.pop(f"{name}_range")
     frame[f"{name}_low"] = texts
-    for row, text in _where(frame, f"{name}_low", lambda text: not is_mark(text) and not _is_range(text)):
+    for row, text in _where(frame, f"{name}_low", lambda text: not is_mark(text) and _limits(text) is None):
         message = f"{text!r} is not a range; write it like '6 to 49', the lower limit first"
         problems.append(Problem(frame["file"].iat[0], row, column, message))
-    for end, group in (("low", 1), ("high", 2)):
-        limits = {text: float(_RANGE.fullmatch(text)[group]) for text in texts.unique() if _is_range(text)}
-        frame[f"{name}_{end}"] = texts.map(limits).astype(float)
+    for place, end in enumerate(("low", "high")):
+        frame[f"{name}_{end}"] = _each(texts, lambda text, place=place: (_limits(text) or _NONE)[place], float)
 
 
-def _is_range(text: str) -> bool:
+def _limits(text: str) -> tuple[float, float] | None:
+    """The limits of a range such as "6 to 49"; None where it is none."""
     found = _RANGE.fullmatch(text)
     low, high = (number_in(found[1]), number_in(found[2])) if found else (None, None)
-    return low is not None and high is not None and low <= high
+    return (low, high) if low is not None and high is not None and low <= high else None
 
 
 _READERS = {"data": _read_data, "league table": _read_league}

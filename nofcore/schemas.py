@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import pandas as pd
@@ -13,8 +14,14 @@ from nofcore.framework import Framework, newest, year_of
 from nofcore.merge import FrameworkOf
 from nofcore.official import slug
 
-_CODE = pa.Check.str_matches(r"^[A-Z0-9]{2,10}$", error="is not an organisation code; correct it, such as 'RJ1'")
-_FILLED = pa.Check.str_length(min_value=1, error="is blank; fill it in")
+
+def _texts(good: Callable[[str], object], error: str) -> pa.Check:
+    """A check of a text column that judges each different text once; there are far fewer of them than rows."""
+    return pa.Check(lambda texts: texts.isin([text for text in texts.unique() if good(text)]), error=error)
+
+
+_CODE = _texts(re.compile(r"[A-Z0-9]{2,10}").fullmatch, "is not an organisation code; correct it, such as 'RJ1'")
+_FILLED = _texts(bool, "is blank; fill it in")
 _RANK = pa.Check(
     lambda rank: (rank >= 1) & (rank % 1 == 0),
     error="is not a rank; correct it, a rank is a whole number from 1",
@@ -57,22 +64,22 @@ def problems(
         *_unknown_trusts(observations, trusts),
         *_unknown_trusts(tables, trusts),
     ]
-    for quarter in {year_of(quarter): quarter for quarter in trusts["quarter"].unique()}.values():
-        framework = framework_of(quarter)
-        found += _of_year(observations, tables, year_of(quarter), framework)
-        found += _two_spellings(trusts[trusts["quarter"].map(year_of) == year_of(quarter)], framework)
+    for year in dict.fromkeys(map(year_of, trusts["quarter"].unique())):
+        quarters = [quarter for quarter in trusts["quarter"].unique() if year_of(quarter) == year]
+        framework = framework_of(quarters[-1])
+        found += _of_year(*(frame[frame["quarter"].isin(quarters)] for frame in (observations, tables)), framework)
+        found += _two_spellings(trusts[trusts["quarter"].isin(quarters)], framework)
     names = shown or {}
     found = {replace(problem, column=names.get(problem.column, problem.column)) for problem in found}
     return sorted(found, key=lambda problem: (problem.file, problem.row or 0, problem.column or "", problem.message))
 
 
-def _of_year(observations, tables, year: str, framework: Framework | None) -> Iterator[Problem]:
+def _of_year(observations, tables, framework: Framework | None) -> Iterator[Problem]:
     """What is wrong with the figures of a year. Of a year without rules only its league tables can be judged,
     by the newest rules there are: the scale and the number of segments have not changed so far."""
-    yield from _failures(_league_schema(framework or newest()), tables[tables["quarter"].map(year_of) == year])
-    rows = observations[observations["quarter"].map(year_of) == year]
+    yield from _failures(_league_schema(framework or newest()), tables)
     for ids, check in _value_checks(framework) if framework else ():
-        yield from _failures(_schema(value=check), rows[rows["metric_id"].isin(ids)])
+        yield from _failures(_schema(value=check), observations[observations["metric_id"].isin(ids)])
 
 
 def _two_spellings(trusts: pd.DataFrame, framework: Framework | None) -> Iterator[Problem]:
