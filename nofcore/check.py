@@ -1,48 +1,165 @@
-"""Everything that is wrong with a file, a folder or a framework file, in one go."""
+"""Everything that is wrong with files, folders or rules of one's own, and what is unusual, in one go.
+
+>>> from pathlib import Path
+>>> from nofcore import check, framework
+>>> print(check.check([framework.FOLDER / "2025-26.toml"]).findings[0].ok)
+True
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nofcore import framework, release
+from nofcore import framework, official
 from nofcore.errors import InputError, Problem, one_line
+from nofcore.wording import counted
+
+
+@dataclass(frozen=True)
+class Unusual:
+    """Something acceptable that should be known: ``kind`` (a fixed word), how many, in words, and where."""
+
+    kind: str
+    count: int
+    message: str
+    file: str | None = None
+    quarter: str | None = None
+
+    def as_dict(self) -> dict:
+        return {
+            "kind": self.kind,
+            "count": self.count,
+            "message": one_line(self.message),
+            "file": self.file,
+            "quarter": self.quarter,
+        }
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """Published figures of one kind that were made again: how many agree, and how many ties or rounding leave open."""
+
+    quarter: str
+    quantity: str
+    start: str
+    compared: int
+    agree: int
+    open: int
+
+    def as_dict(self) -> dict:
+        return {
+            "quarter": self.quarter,
+            "quantity": self.quantity,
+            "from": self.start,
+            "compared": self.compared,
+            "agree": self.agree,
+            "open": self.open,
+        }
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What `check` found of one path: the problems, and what is fine, in words."""
+    """What `check` found of one path.
+
+    ``problems``: what is wrong; ``unusual``: what is acceptable but should be known; ``summary``: what the path
+    holds; ``rederived``: published figures that were made again; ``not_rederived``: what could not be, and why.
+    """
 
     path: Path
     problems: tuple[Problem, ...]
-    summary: tuple[str, ...]
+    summary: tuple[str, ...] = ()
+    unusual: tuple[Unusual, ...] = ()
+    rederived: tuple[Rebuilt, ...] = ()
+    not_rederived: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong. What is unusual is not wrong."""
+        return not self.problems
 
     def as_dict(self) -> dict:
-        """For JSON: path, ok, problems (file, row, column, message) and summary."""
+        """For JSON; every key is always there."""
         return {
             "path": str(self.path),
-            "ok": not self.problems,
+            "ok": self.ok,
             "problems": [problem.as_dict() for problem in self.problems],
+            "unusual": [entry.as_dict() for entry in self.unusual],
             "summary": list(self.summary),
+            "rederived": [entry.as_dict() for entry in self.rederived],
+            "not_rederived": [one_line(note) for note in self.not_rederived],
         }
 
     def __str__(self) -> str:
-        count = f"{len(self.problems)} problem{'' if len(self.problems) == 1 else 's'}"
-        lines = [f"{one_line(str(self.path))}: {count if self.problems else 'no problem found'}"]
+        said = counted(len(self.problems), "problem") if self.problems else "no problem found"
+        lines = [f"{one_line(str(self.path))}: {said}"]
         lines += [f"  {problem}" for problem in self.problems]
-        lines += [f"  {line}" for line in self.summary]
+        lines += [f"  {one_line(line)}" for line in self.summary]
+        lines += [f"  {line}" for line in self._made_again()]
+        lines += [f"  unusual: {one_line(entry.message)}" for entry in self.unusual]
+        lines += [f"  not checked: {one_line(note)}" for note in self.not_rederived]
         return "\n".join(lines)
 
+    def _made_again(self) -> list[str]:
+        """One line a quarter: of each kind of figure, the route that starts furthest back."""
+        kinds: dict[str, dict[str, Rebuilt]] = {}
+        for entry in self.rederived:
+            kinds.setdefault(entry.quarter, {}).setdefault(entry.quantity, entry)
+        return [
+            f"{quarter}, made again: {', '.join(map(_agreement, entries.values()))}"
+            for quarter, entries in kinds.items()
+        ]
 
-def check(path: Path) -> Finding:
-    """Check a CSV file, a folder of CSV files or a framework file (.toml)."""
+
+def _agreement(entry: Rebuilt) -> str:
+    by_ties = f" ({entry.open:,} within what ties and rounding leave open)" if entry.open else ""
+    what = {"rank on the average": "ranks on the average", "rank of a metric": "ranks of metrics"}
+    plural = what.get(entry.quantity, f"{entry.quantity}s")
+    return f"{entry.agree + entry.open:,} of {entry.compared:,} {plural}{by_ties}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `check` found of several paths, in their order."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        return all(finding.ok for finding in self.findings)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        return tuple(problem for finding in self.findings for problem in finding.problems)
+
+    def as_list(self) -> list[dict]:
+        """For JSON: one entry a path."""
+        return [finding.as_dict() for finding in self.findings]
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.findings))
+
+
+def check(paths: Path | str | Iterable[Path | str]) -> Report:
+    """Check CSV files, folders of CSV files and TOML files. Each path is judged by itself; a folder as one set of files.
+
+    Raises nothing for what a file may hold: an unreadable file is a problem.
+    """
+    if isinstance(paths, str | Path):
+        paths = [paths]
+    return Report(tuple(check_path(Path(path)) for path in paths))
+
+
+def check_path(path: Path) -> Finding:
+    """Check one CSV file, folder of CSV files or TOML file."""
     try:
         if path.suffix.lower() == ".toml":
             return Finding(path, (), (_about_framework(framework.load(path)),))
-        archive = release.read(path) if path.is_dir() else release.read_files([path], path.name)
+        files = official.csv_files(path) if path.is_dir() else [path]
     except InputError as error:
-        return Finding(path, error.problems, ())
-    return Finding(path, (), (*_about_figures(archive), *archive.notes))
+        return Finding(path, error.problems)
+    return _check_figures(path, files)
 
 
 def _about_framework(rules: framework.Framework) -> str:
@@ -51,11 +168,53 @@ def _about_framework(rules: framework.Framework) -> str:
     )
 
 
-def _about_figures(archive: release.Archive) -> list[str]:
+def _check_figures(path: Path, files: list[Path]) -> Finding:
+    from nofcore import release
+    from nofcore.checks import reading, rederive
+
+    gathered = reading.gather(files, path.name)
+    if gathered.archive is None:
+        note = "the published figures were not made again; put right what is wrong first"
+        return Finding(path, gathered.problems, not_rederived=(note,) if gathered.files else ())
+    archive = gathered.archive
+    made = []
+    for quarter in archive.quarters:
+        rules = release.framework_for(quarter)
+        places = reading.Places(quarter, gathered.merged, rules)
+        made.append(rederive.safely(archive.release(quarter), rules, places))
+    rebuilt = [
+        Rebuilt(one.quarter, row.quantity, row.start, int(row.compared), int(row.agree), int(row.open))
+        for one in made
+        for row in one.compared.itertuples(index=False)
+    ]
+    return Finding(
+        path,
+        tuple(problem for one in made for problem in one.problems),
+        (*_about_figures(archive), *archive.notes),
+        tuple(_suppressed(gathered.files)),
+        tuple(rebuilt),
+        tuple(note for one in made for note in one.notes),
+    )
+
+
+def _suppressed(files) -> list[Unusual]:
+    return [
+        Unusual(
+            "suppressed",
+            file.suppressed,
+            f"{file.path.name}: {counted(file.suppressed, 'figure')} missing or suppressed",
+            file.path.name,
+        )
+        for file in files
+        if file.suppressed
+    ]
+
+
+def _about_figures(archive) -> list[str]:
     lines = []
     for quarter in archive.quarters:
         figures = archive.release(quarter)
         types = figures.trusts["trust_type"].value_counts().sort_index()
-        counted = ", ".join(f"{name}: {count} trusts" for name, count in types.items())
-        lines.append(f"{quarter}: {counted}; {len(figures.observations):,} metric rows")
+        listed = ", ".join(f"{name}: {count} trusts" for name, count in types.items())
+        lines.append(f"{quarter}: {listed}; {len(figures.observations):,} metric rows")
     return lines

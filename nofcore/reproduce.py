@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -88,12 +88,15 @@ class Reproduction:
         return rows if trust_type is None else rows[rows["trust_type"] == trust_type]
 
 
-def reproduce(release: Release, framework: Framework | None) -> Reproduction:
-    """Rebuild a quarter from published averages and segments or flags, from metric scores and from metric values."""
+def reproduce(
+    release: Release, framework: Framework | None, starts: Iterable[str] = ("scores", "values")
+) -> Reproduction:
+    """Rebuild a quarter from published averages and segments or flags, and from metric ``starts``: scores, values."""
     frames, notes = [_compare_ranks(release)], []
     if framework:
         frames.append(_compare_segments(release, framework, notes))
-    for start, name in (("scores", FROM_SCORES), ("values", FROM_VALUES)):
+    for start in starts:
+        name = {"scores": FROM_SCORES, "values": FROM_VALUES}[start]
         try:
             rebuilt = league.build(release, framework, start)
         except InputError as error:

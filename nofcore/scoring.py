@@ -245,13 +245,48 @@ def scores_from_values(release: Release, framework: Framework, use_rank: bool = 
     """
     release = within(release, framework)
     require_whole_pools(release, framework)
-    scores = _score_metrics(release, framework, [metric for metric in framework.metric if metric.scorable], use_rank)
-    whole = [combined for combined in framework.combined if combined.score not in framework.only_published]
-    scores = pd.concat([scores, *(_combine(scores, combined, framework) for combined in whole)], ignore_index=True)
+    return _scores_of(release, framework, [metric for metric in framework.metric if metric.scorable], use_rank)
+
+
+def scores_at_hand(release: Release, framework: Framework) -> tuple[pd.DataFrame, tuple[Metric, ...]]:
+    """As `scores_from_values`, of the metrics alone whose pools are at hand: metric rows of every type that reports them.
+
+    Lookups need no pool. Returns the scores, and the metrics that cannot be scored because part of their pool is missing.
+    """
+    release = within(release, framework)
+    values = observed(release, [metric.value for metric in framework.metric if metric.value])
+    have = set(values["trust_type"].unique())
+    scorable = [metric for metric in framework.metric if metric.scorable]
+    whole = [m for m in scorable if m.model == "lookup" or m.pool == "type" or set(m.trust_types) <= have]
+    lacking = tuple(m for m in scorable if m not in whole and (values["metric_id"] == m.value).any())
+    return _scores_of(release, framework, whole, use_rank=True), lacking
+
+
+def _scores_of(release: Release, framework: Framework, metrics: list[Metric], use_rank: bool) -> pd.DataFrame:
+    """Scores of some metrics from their values, and the combined scores that these make."""
+    scores = _score_metrics(release, framework, metrics, use_rank)
+    made = {metric.score for metric in metrics}
+    combined = [entry for entry in framework.combined if {entry.rows, entry.columns} <= made]
+    scores = pd.concat([scores, *(_combine(scores, entry, framework) for entry in combined)], ignore_index=True)
     published = observed(release, framework.score_ids).set_index(["trust_code", "metric_id"])["value"]
     scores = scores.join(published.rename("published_score"), on=["trust_code", "metric_id"])
     columns = ["trust_code", "metric_id", "value", "score", "published_score", "tied"]
     return scores[columns].sort_values(["trust_code", "metric_id"], ignore_index=True)
+
+
+def tied_bounds(release: Release, framework: Framework) -> pd.DataFrame:
+    """Best and worst score that a trust can have, given its value and those of the others to the published decimals.
+
+    A row per trust and score that is spread by place: trust_code, metric_id (of the score), low, high (unrounded; equal
+    where no other trust of the pool has the same value). Equal values may stand in any order: the best place of
+    theirs is the minimum rank, and the worst as far beyond the middle as the best is before it.
+    """
+    release = within(release, framework)
+    metrics = [m for m in framework.metric if m.scorable and spread_of(m, framework) and m.spread.by == "rank"]
+    best = _score_metrics(release, framework, metrics, use_rank=False)
+    middle = [replace(metric, spread=Spreading(by="percentile")) for metric in metrics]
+    half = _score_metrics(release, framework, middle, use_rank=False)["score"] - best["score"]
+    return best[["trust_code", "metric_id"]].assign(low=best["score"], high=best["score"] + 2 * half)
 
 
 def scores_anew(release: Release, framework: Framework, published: pd.DataFrame) -> pd.DataFrame:

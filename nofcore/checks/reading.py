@@ -1,0 +1,121 @@
+"""Files read for `check`: what is wrong with each, and where every figure stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from nofcore import merge, official, release
+from nofcore.errors import InputError, Problem
+from nofcore.framework import Framework
+from nofcore.merge import Merged
+from nofcore.official import OfficialFile
+from nofcore.release import Archive
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Some files as read. ``archive`` and ``merged`` are None where a problem keeps them from being put together."""
+
+    files: tuple[OfficialFile, ...]
+    problems: tuple[Problem, ...]
+    merged: Merged | None = None
+    archive: Archive | None = None
+
+
+def gather(paths: Iterable[Path], source: str) -> Gathered:
+    """Read some files, put together those that can be read and judge them: every problem, not the first alone."""
+    from nofcore import schemas  # pandera takes half a second to import; framework files do not need it
+
+    files: list[OfficialFile] = []
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            files.append(official.read_file(path))
+        except InputError as error:
+            problems += error.problems
+    try:
+        merged = merge.merge(files, release.framework_for) if files else None
+        tables = [merged] if merged else []
+    except InputError as error:
+        problems += error.problems
+        merged, tables = None, _each_alone(files)
+    for one in tables:
+        found = schemas.problems(one.observations, one.trusts, one.tables, release.framework_for, official.SHOWN)
+        problems += [problem for problem in found if problem not in problems]
+    if problems or merged is None:
+        return Gathered(tuple(files), tuple(problems))
+    return Gathered(tuple(files), (), merged, _archive(files, merged, source))
+
+
+def _each_alone(files: Iterable[OfficialFile]) -> list[Merged]:
+    """Files that contradict each other, each by itself; what is wrong with one alone has been said."""
+    found = []
+    for file in files:
+        try:
+            found.append(merge.merge([file], release.framework_for))
+        except InputError:
+            continue
+    return found
+
+
+def _archive(files: Iterable[OfficialFile], merged: Merged, source: str) -> Archive:
+    return Archive(
+        merged.observations[release.OBSERVATION_COLUMNS],
+        merged.trusts[release.TRUST_COLUMNS],
+        merged.league[release.LEAGUE_COLUMNS],
+        source,
+        tuple((file.path.name, file.sha256) for file in files),
+        merged.notes,
+    )
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the figures of a quarter stand: file and row, and what their column is called."""
+
+    quarter: str
+    merged: Merged
+    framework: Framework | None
+
+    @cached_property
+    def _rows(self) -> pd.DataFrame:
+        rows = self.merged.observations
+        return rows[rows["quarter"] == self.quarter].set_index(["trust_code", "metric_id"])[["file", "row"]]
+
+    @cached_property
+    def _tables(self) -> pd.DataFrame:
+        rows = self.merged.tables
+        return rows[rows["quarter"] == self.quarter].set_index("trust_code")
+
+    def of_metric(self, trust_code: str, metric_id: str) -> tuple[str, int | None]:
+        """File and row of a metric of a trust."""
+        if (trust_code, metric_id) not in self._rows.index:
+            return "", None
+        file, row = self._rows.loc[(trust_code, metric_id)]
+        return file, int(row)
+
+    def of_result(self, trust_code: str, figure: str) -> tuple[str, int | None, str | None]:
+        """File, row and column of one of the trust's own figures, such as ``rank``: of its row in a league-table
+        file where that gives it, else of the row of a data file that holds it."""
+        if trust_code in self._tables.index and pd.notna(self._tables[figure].get(trust_code, None)):
+            file, row = self._tables.loc[trust_code, ["file", "row"]]
+            return file, int(row), official.SHOWN[figure]
+        identifiers = self.framework.identifiers if self.framework else None
+        held = {
+            "average_score": ("average", "Value"),
+            "score_rank": ("average", "Rank"),
+            "unadjusted_segment": ("unadjusted_segment", "Value"),
+            "segment": ("segment", "Value"),
+            "rank": ("segment", "Rank"),
+            "in_deficit": ("override_flag", "Value"),
+        }
+        name, column = held[figure]
+        if identifiers is None:
+            return "", None, None
+        file, row = self.of_metric(trust_code, getattr(identifiers, name))
+        return file, row, column if row else None
