@@ -19,7 +19,7 @@ from typing import NoReturn
 from nofcore import __version__
 from nofcore.defaults import CORRELATION_DRAWS, DRAWS, SEED
 from nofcore.errors import InputError, one_line
-from nofcore.wording import counted
+from nofcore.wording import counted, organisations
 
 # Modules that import pandas or start notebooks are imported by the commands that need them, so that
 # help and usage errors answer at once.
@@ -214,7 +214,7 @@ def _table(options) -> int:
         notes.append(uncertainty.note())
     output.write_csv(table, options.out)
     _tell(notes)
-    print(f"{options.out}: {counted(len(table), 'trust')}, {figures.quarter}")
+    print(f"{options.out}: {organisations(len(table), table['trust_type'])}, {figures.quarter}")
     return 0
 
 
@@ -237,7 +237,7 @@ def _report(options) -> int:
     from nofcore.report import uptodate, warm
 
     # Where it is plain that pages must be made, what they need is imported while the figures are read.
-    soon = not options.scheduler and (options.force or uptodate.none_noted(options.out))
+    soon = options.scheduler is None and (options.force or uptodate.none_noted(options.out))
     with warm.ahead() if soon else contextlib.nullcontext():
         return _make_report(options)
 
@@ -245,6 +245,7 @@ def _report(options) -> int:
 def _make_report(options) -> int:
     from nofcore.report import plan
     from nofcore.report.progress import table, totals
+    from nofcore.report.runner import NoIndexError
 
     archive, own = _archive(options)
     figures, _ = _figures(options, archive, own)
@@ -271,7 +272,12 @@ def _make_report(options) -> int:
         force=options.force,
         scheduler=options.scheduler,
     )
-    outcomes = plan.run(request)
+    try:
+        outcomes = plan.run(request)
+    except NoIndexError as error:
+        print(table(error.outcomes))
+        print(f"nofcore: error: {error}", file=sys.stderr)
+        return 1
     print(table(outcomes))
     print(f"{options.out / 'index.html'}: {totals(outcomes)}")
     return 0 if all(outcome.ok for outcome in outcomes) else 1
@@ -280,12 +286,9 @@ def _make_report(options) -> int:
 def _check(options) -> int:
     from nofcore import check
 
-    found = [check.check(path) for path in options.paths]
-    if options.json:
-        print(json.dumps([one.as_dict() for one in found], indent=2))
-    else:
-        print("\n".join(str(one) for one in found))
-    return 1 if any(one.problems for one in found) else 0
+    report = check.check(options.paths)
+    print(json.dumps(report.as_list(), indent=2) if options.json else report)
+    return 0 if report.ok else 1
 
 
 def _fetch(options) -> int:

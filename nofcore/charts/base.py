@@ -6,18 +6,24 @@ shape each as a second cue.
 
 from __future__ import annotations
 
+import base64
 import io
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 from IPython.display import display
 from matplotlib.figure import Figure
 
+from nofcore import exhibits
+
 STYLE = Path(__file__).with_name("style.mplstyle")
 SEGMENT_COLOURS = {1: "#0b4f9e", 2: "#5aa2e0", 3: "#f2a33a", 4: "#a63f00"}
 SEGMENT_MARKERS = {1: "o", 2: "s", 3: "D", 4: "^"}
 SEGMENT_HATCHES = {1: "", 2: "----", 3: "////", 4: "xxxx"}
+NARROW = 5
+"""A chart of up to this many inches in width is shown whole on a phone; a wider one keeps its size and scrolls."""
 NAMED = 70
 """A chart of up to this many trusts gives the code of each on its axis."""
 NAMED_IN_PLOT = 20
@@ -29,17 +35,39 @@ MISSING = "#8b949a"
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure with its text alternative; a notebook shows it as SVG with the text attached."""
+    """A figure with its text alternative; a notebook shows it as SVG with the text attached.
+
+    ``places``: where a trust is in the chart, by its code, as (x, y) in data coordinates of the first axes; a reader
+    who looks for the trust has it marked there.
+    """
 
     figure: Figure
     alt: str
+    places: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        buffer = io.StringIO()
+        bundle, about = {}, {"alt": self.alt}
         with plt.style.context(STYLE):  # the style also fixes the ids inside the SVG
+            buffer = io.StringIO()
             self.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+            bundle["image/svg+xml"] = buffer.getvalue()
+            if self.places:
+                about["places"] = self._fractions()
+            if self.figure.get_figwidth() <= NARROW:
+                about["narrow"] = True
+            if exhibits.wanted():
+                image = io.BytesIO()
+                self.figure.savefig(image, format="png", dpi=exhibits.PRINT_DPI, metadata={"Software": None})
+                bundle["image/png"] = base64.b64encode(image.getvalue()).decode("ascii")
         plt.close(self.figure)
-        return {"image/svg+xml": buffer.getvalue()}, {"image/svg+xml": {"alt": self.alt}}
+        return bundle, {"image/svg+xml": about}
+
+    def _fractions(self) -> dict[str, list[float]]:
+        """The places as fractions of the figure's width and height, from its upper left corner."""
+        codes = list(self.places)
+        change = self.figure.axes[0].transData + self.figure.transFigure.inverted()
+        across = change.transform([self.places[code] for code in codes])
+        return {code: [round(float(x), 4), round(float(1 - y), 4)] for code, (x, y) in zip(codes, across, strict=True)}
 
 
 @dataclass(frozen=True)
@@ -51,6 +79,20 @@ class Charts:
     def _ipython_display_(self) -> None:
         for chart in self.charts:
             display(chart)
+
+
+def spots(codes: Iterable[str], x: Iterable[float], y: Iterable[float]) -> dict[str, tuple[float, float]]:
+    """Where trusts are, for `Chart.places`."""
+    return {code: (float(a), float(b)) for code, a, b in zip(codes, x, y, strict=True)}
+
+
+def ring(axes, places: Mapping[str, tuple[float, float]], shown: str | None) -> None:
+    """A ring and its code around the trust that is to be shown in particular, if it is in the chart."""
+    if shown in places:
+        axes.scatter(*places[shown], s=150, facecolor="none", edgecolor="#212b32", linewidth=1.6, zorder=6)
+        axes.annotate(
+            shown, places[shown], xytext=(8, 7), textcoords="offset points", fontsize=10, weight="bold", zorder=6
+        )
 
 
 def make_axes(width: float, height: float):

@@ -11,7 +11,7 @@ import seaborn as sns
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from nofcore.charts.base import HEAT, MISSING, SEGMENT_COLOURS, STYLE, Chart, Charts, make_axes
+from nofcore.charts.base import HEAT, MISSING, SEGMENT_COLOURS, STYLE, Chart, Charts, make_axes, ring, spots
 from nofcore.claims import PARTS, QUARTILES, CrossTable
 from nofcore.consistency import History
 from nofcore.correlation import SMALL, Correlations
@@ -108,12 +108,17 @@ def _heat_alt(found: Correlations, groups: Clusters, order: list[str]) -> str:
 # --- two rankings ---------------------------------------------------------------------------------
 
 
-def rank_scatters(found: Sequence[CrossTable], trust_type: str, coefficients: pd.Series) -> Charts:
-    """Ranks on two metrics against each other, with the counts by quarters beside them. ``coefficients``: by pair."""
-    return Charts(tuple(_rank_scatter(one, trust_type, coefficients[(one.metric_a, one.metric_b)]) for one in found))
+def rank_scatters(
+    found: Sequence[CrossTable], trust_type: str, coefficients: pd.Series, shown: str | None = None
+) -> Charts:
+    """Ranks on two metrics against each other, with the counts by quarters beside them. ``coefficients``: by pair;
+    ``shown``: code of a trust to mark."""
+    return Charts(
+        tuple(_rank_scatter(one, trust_type, coefficients[(one.metric_a, one.metric_b)], shown) for one in found)
+    )
 
 
-def _rank_scatter(found: CrossTable, trust_type: str, coefficient: float) -> Chart:
+def _rank_scatter(found: CrossTable, trust_type: str, coefficient: float, shown: str | None) -> Chart:
     """With fewer than `SMALL` trusts without quartiles: there is next to nobody in each."""
     far = found.apart()
     with plt.style.context(STYLE):
@@ -124,7 +129,9 @@ def _rank_scatter(found: CrossTable, trust_type: str, coefficient: float) -> Cha
             _quartile_counts(right, found)
         _ranks(left, found, far)
         left.set_title(f"{found.n} {plural(trust_type)}: {_number(coefficient)}")
-    return Chart(figure, _scatter_alt(found, far, trust_type, coefficient))
+        here = spots(found.ranks.index, found.ranks["rank_a"], found.ranks["rank_b"])
+        ring(left, here, shown)
+    return Chart(figure, _scatter_alt(found, far, trust_type, coefficient), here)
 
 
 def _ranks(axes, found: CrossTable, far: pd.DataFrame) -> None:

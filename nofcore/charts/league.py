@@ -17,13 +17,18 @@ from nofcore.charts.base import (
     STYLE,
     Chart,
     make_axes,
+    ring,
+    spots,
 )  # fmt: skip
 from nofcore.league import LeagueTable
 from nofcore.wording import Text, plural, points
 
 
-def averages(league: LeagueTable, trust_type: str) -> Chart:
-    """Average metric score of each trust in league order, coloured by segment, with the segment cut-offs."""
+def averages(league: LeagueTable, trust_type: str, shown: str | None = None) -> Chart:
+    """Average metric score of each trust in league order, coloured by segment, with the segment cut-offs.
+
+    ``shown``: code of a trust to mark.
+    """
     rows = _ranked(league, trust_type)
     cuts = league.cut_offs
     figure, axes = make_axes(9, 4.2)
@@ -59,7 +64,9 @@ def averages(league: LeagueTable, trust_type: str) -> Chart:
         axes.legend(handles, labels, loc="upper left", ncols=len(labels), columnspacing=1.2, handletextpad=0.3)
         low, high = axes.get_ylim()
         axes.set_ylim(low, high + 0.14 * (high - low))  # room for the legend
-    return Chart(figure, _averages_alt(rows, capped, trust_type))
+        here = spots(rows["trust_code"], rows["place"], rows["average_score"])
+        ring(axes, here, shown)
+    return Chart(figure, _averages_alt(rows, capped, trust_type), here)
 
 
 def _averages_alt(rows: pd.DataFrame, capped: pd.DataFrame, trust_type: str) -> str:
@@ -97,12 +104,13 @@ def domains(league: LeagueTable, trust_type: str) -> Chart | Text:
             cbar_kws={"label": "1 = best, 4 = worst", "shrink": 0.9},
         )  # fmt: skip
         if len(rows) > NAMED:
-            places = np.arange(9, len(rows), 10)
-            axes.set_xticks(places + 0.5, [str(place + 1) for place in places], rotation=0)
+            tens = np.arange(9, len(rows), 10)
+            axes.set_xticks(tens + 0.5, [str(place + 1) for place in tens], rotation=0)
         else:
             axes.tick_params(axis="x", labelrotation=90 if len(rows) > 20 else 0, labelsize=8)
         axes.set(xlabel="Place in the league table" if len(rows) > NAMED else "Trusts in league order", ylabel="")
-    return Chart(figure, _domains_alt(table, trust_type))
+    columns = spots(rows["trust_code"], np.arange(len(rows)) + 0.5, np.full(len(rows), len(table) / 2))
+    return Chart(figure, _domains_alt(table, trust_type), columns)
 
 
 def _domains_alt(table: pd.DataFrame, trust_type: str) -> str:

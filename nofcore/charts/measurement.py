@@ -11,7 +11,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.ticker import LogLocator, NullLocator
 
-from nofcore.charts.base import MISSING, SEGMENT_COLOURS, SEGMENT_MARKERS, STYLE, Chart, Charts, make_axes
+from nofcore.charts.base import MISSING, SEGMENT_COLOURS, SEGMENT_MARKERS, STYLE, Chart, Charts, make_axes, spots
 from nofcore.funnel import AverageFunnel, Funnel
 from nofcore.wording import plural
 
@@ -84,6 +84,7 @@ def average_funnel(found: AverageFunnel, segments: pd.Series) -> Chart:
         figure,
         f"Funnel of the averages of {len(rows)} {plural(found.trust_type)} against their numbers of items, "
         f"{rows['n_items'].min()} to {rows['n_items'].max()}. The limits narrow as items grow in number; {beyond} trusts lie beyond 2 standard deviations.",
+        spots(rows.index, rows["n_items"], rows["average"]),
     )
 
 
@@ -131,7 +132,8 @@ def _funnel(found: Funnel, shown: str | None) -> Chart:
         axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.xaxis.set_minor_locator(NullLocator())
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, columnspacing=1.0, handletextpad=0.3)
-    return Chart(figure, _funnel_alt(found, rows[outside]))
+    here = spots(rows.index, rows["denominator"], rows["percent"])
+    return Chart(figure, _funnel_alt(found, rows[outside]), here)
 
 
 FUNNEL_SIDES = (("better", SEGMENT_COLOURS[1], "o"), ("worse", SEGMENT_COLOURS[4], "^"))

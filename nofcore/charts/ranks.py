@@ -16,6 +16,8 @@ from nofcore.charts.base import (
     STYLE,
     Chart,
     make_axes,
+    ring,
+    spots,
 )  # fmt: skip
 from nofcore.wording import Text, plural
 
@@ -41,11 +43,8 @@ def rank_ranges(
             rows, x="place", y="rank", hue="segment", style="segment", palette=SEGMENT_COLOURS, markers=SEGMENT_MARKERS,
             s=34, edgecolor="white", linewidth=0.4, ax=axes, zorder=3,
         )  # fmt: skip
-        for code, place, rank in rows.loc[rows["trust_code"] == shown, ["trust_code", "place", "rank"]].itertuples(
-            index=False
-        ):
-            axes.scatter(place, rank, s=120, facecolor="none", edgecolor="#212b32", zorder=4)
-            axes.annotate(code, (place, rank), xytext=(8, 6), textcoords="offset points", fontsize=9, zorder=4)
+        here = spots(rows["trust_code"], rows["place"], rows["rank"])
+        ring(axes, here, shown)
         axes.set_ylim(size + 1, 0)
         axes.set_yticks([1, *range(20, size + 1, 20)] if size > NAMED_IN_PLOT else range(1, size + 1))
         axes.set(
@@ -63,6 +62,7 @@ def rank_ranges(
         f"Rank of {len(rows)} {plural(trust_type)} in league order with {level * 100:.0f} % ranges over the choice of metrics. "
         f"The ranges span {width.median():.0f} places in the middle case and at most {width.max():.0f} "
         f"({widest['trust_name']}, rank {widest['rank']:.0f}, range {widest['rank_low']:.0f} to {widest['rank_high']:.0f}).",
+        here,
     )
 
 
@@ -95,6 +95,7 @@ def segment_probabilities(uncertainty: RankUncertainty, trust_type: str) -> Char
         figure,
         f"Share of draws in which each of {len(rows)} {plural(trust_type)} is in each segment, in league order. {sure} of them "
         "are in one segment in at least 95 % of the draws.",
+        spots(rows["trust_code"], rows["place"], np.full(len(rows), 50)),
     )
 
 

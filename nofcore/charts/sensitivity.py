@@ -15,6 +15,8 @@ from nofcore.charts.base import (
     STYLE,
     Chart,
     make_axes,
+    ring,
+    spots,
 )
 from nofcore.charts.movement import FALL, INK, RISE, short_name, spaced
 from nofcore.sensitivity import APPLIED, OFFICIAL, Outcome, Sensitivity
@@ -69,19 +71,20 @@ def scenario_ranges(found: Sensitivity, trust_type: str, shown: str | None = Non
     values = ranks.to_numpy(dtype=float)
     low, high = np.nanmin(values, axis=1), np.nanmax(values, axis=1)
     inner = np.nanpercentile(values, [25, 75], axis=1)
-    places = np.arange(1, len(ranks) + 1)
+    order = np.arange(1, len(ranks) + 1)
     figure, axes = make_axes(9, 5.2)
     width = min(12.0, 400 / len(ranks))
     with plt.style.context(STYLE):
-        axes.vlines(places, low, high, color=MISSING, linewidth=width * 0.55, alpha=0.75, label="All scenarios")
-        axes.vlines(places, *inner, color=INK, linewidth=width, alpha=0.55, label="Middle half of them")
+        axes.vlines(order, low, high, color=MISSING, linewidth=width * 0.55, alpha=0.75, label="All scenarios")
+        axes.vlines(order, *inner, color=INK, linewidth=width, alpha=0.55, label="Middle half of them")
         for segment in sorted(segments.unique()):
             mine = (segments == segment).to_numpy()
             axes.scatter(
-                places[mine], ranks["official"][mine], s=30, color=SEGMENT_COLOURS[segment], marker=SEGMENT_MARKERS[segment],
+                order[mine], ranks["official"][mine], s=30, color=SEGMENT_COLOURS[segment], marker=SEGMENT_MARKERS[segment],
                 edgecolor="white", linewidth=0.4, zorder=3, label=f"Official, segment {segment}",
             )  # fmt: skip
-        _mark(axes, ranks.index, places, ranks["official"].to_numpy(), shown)
+        here = spots(ranks.index, order, ranks["official"])
+        ring(axes, here, shown)
         axes.set(
             xlabel="Place in the league table (1 = best)", ylabel="Rank under the scenarios (1 = best)",
             xlim=(0, len(ranks) + 1), ylim=(len(ranks) + 1, 0),
@@ -98,6 +101,7 @@ def scenario_ranges(found: Sensitivity, trust_type: str, shown: str | None = Non
         f"Official rank of {len(ranks)} {plural(trust_type)} in league order, with the range of ranks over {ranks.shape[1] - 1} scenarios. "
         f"The ranges span {spans.median():.0f} places in the middle case and at most {spans.max():.0f} ({names[most]}, rank "
         f"{ranks['official'][most]}, range {low[at]:.0f} to {high[at]:.0f}).",
+        here,
     )  # fmt: skip
 
 
@@ -137,6 +141,7 @@ def scenario_flow(found: Sensitivity, trust_type: str, outcome: Outcome, shown: 
         figure,
         f"Ranks of {len(ranks)} {plural(trust_type)} under the official rules and under the scenario {outcome.scenario.name}, a line each: "
         f"{rose} would rank better, {fell} worse. {_flow_ends(ranks, gained, before['trust_name'])}".strip(),
+        spots(ranks.index, np.ones(len(ranks)), ranks["other"]),
     )  # fmt: skip
 
 
@@ -172,6 +177,7 @@ def acceptability(found: Acceptability, trust_type: str) -> Chart:
         f"Share of {found.draws:,} weightings in which each of {len(rows)} {plural(trust_type)} is in each segment, in league order. "
         f"{sure} of them {'is' if sure == 1 else 'are'} in one segment under at least 95 % of the weightings; {unlikely} "
         f"{'is' if unlikely == 1 else 'are'} in the official one under fewer than half.",
+        spots(rows.index, np.arange(1, len(rows) + 1), np.full(len(rows), 50)),
     )  # fmt: skip
 
 
@@ -268,14 +274,6 @@ def _wrapped(name: str) -> str:
 
 def _rank_ticks(size: int, step: int = 20) -> list[int]:
     return [1, *range(step, size + 1, step)] if size > NAMED_IN_PLOT else list(range(1, size + 1))
-
-
-def _mark(axes, codes: pd.Index, places: np.ndarray, ranks: np.ndarray, shown: str | None) -> None:
-    """A ring around the trust that is asked for."""
-    if shown in codes:
-        at = codes.get_loc(shown)
-        axes.scatter(places[at], ranks[at], s=120, facecolor="none", edgecolor=INK, zorder=4)
-        axes.annotate(shown, (places[at], ranks[at]), xytext=(8, 6), textcoords="offset points", fontsize=9, zorder=4)
 
 
 def _name_places(axes, codes: pd.Index) -> None:

@@ -402,9 +402,9 @@ def two_rankings(found: Correlations, tested: Sequence[Tested]) -> Shown:
     return Shown(made, known, False, why)
 
 
-def scatters(shown: Shown, trust_type: str) -> charts.Charts:
-    """Rank against rank, with the trusts furthest apart named."""
-    return charts.rank_scatters(shown.tables, trust_type, shown.coefficients)
+def scatters(shown: Shown, trust_type: str, trust: str | None = None) -> charts.Charts:
+    """Rank against rank, with the trusts furthest apart named. ``trust``: code of one to mark."""
+    return charts.rank_scatters(shown.tables, trust_type, shown.coefficients, trust)
 
 
 def far_apart(shown: Shown, figures: release.Release, trust_type: str) -> tables.Table:
@@ -715,7 +715,8 @@ def about_within(rows: pd.DataFrame) -> Text:
     """How far ranks within subtype tell another story."""
     sizes = rows["trust_subtype"].value_counts()
     if len(sizes) < 2:
-        return Text(("All of these trusts are of one subtype, so ranks within it are the ranks on the average.",))
+        one = "All of these trusts are of one subtype" if sizes.index.any() else "No subtypes are given"
+        return Text((f"{one}, so ranks within it are the ranks on the average.",))
     best = rows[rows["rank_in_subtype"] == 1]
     named = "; ".join(
         f"{row.trust_subtype}: {row.trust_name} (rank {row.rank:.0f} of {len(rows)})"
@@ -765,7 +766,9 @@ def about_history(found: consistency.History) -> Text:
 def about_subtypes(rows: pd.DataFrame, made: correlation.Aligned) -> Text:
     """Whether the pattern is the same in every subtype."""
     if len(rows) < 2:
-        return Text((f"All {plural(made.trust_type)} are of one subtype, so there is nothing to compare.",))
+        who = plural(made.trust_type)
+        one = f"All {who} are of one subtype" if rows["subtype"].any() else f"No subtypes of {who} are given"
+        return Text((f"{one}, so there is nothing to compare.",))
     known = rows.dropna(subset="rest_correlation")
     like = known[(known["rest_p_adjusted"] <= SURE) & (known["trusts"] >= SMALL)]
     small = rows[rows["trusts"] < SMALL]["subtype"]

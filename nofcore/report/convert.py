@@ -1,13 +1,13 @@
 """An executed notebook made into one HTML page."""
 
 from collections.abc import Mapping
-from pathlib import Path, PurePath
 
 from nbconvert.exporters.templateexporter import TemplateExporter
 from traitlets.config import Config
 
-from . import sorting
+from . import sorting, svg
 from .audit import audit
+from .files import Files
 from .page import Page
 from .prose import Outline
 from .render import TEMPLATES, render
@@ -16,12 +16,15 @@ from .render import TEMPLATES, render
 SHOWN = ("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain")
 
 
+NONE = Files()
+
+
 class ConversionError(ValueError):
     """A notebook ran, but its page would not be fit to publish."""
 
 
-def convert(notebook, page: Page, headline: Mapping | None, provenance: Mapping) -> str:
-    """The whole HTML text of a page.
+def convert(notebook, page: Page, headline: Mapping | None, provenance: Mapping, files: Files = NONE) -> str:
+    """The whole HTML text of a page, which offers the files beside it.
 
     Raises ConversionError for an image without a text alternative, an output that has no readable form, or
     anything that the page would have to fetch.
@@ -36,7 +39,7 @@ def convert(notebook, page: Page, headline: Mapping | None, provenance: Mapping)
         datatables=sorting.datatables() if sorting.MARK in body else None,
         contents=outline.entries,
         headline=headline,
-        parameters={name: _without_folder(value) for name, value in page.parameters.items()},
+        files=files,
         provenance=provenance,
     )
     problems = audit(html)
@@ -55,7 +58,12 @@ def article(notebook, outline: Outline) -> str:
         exclude_input=True,
         exclude_input_prompt=True,
         exclude_output_prompt=True,
-        filters={"prose": outline.prose, "data_prose": outline.data_prose, "fragment": outline.fragment},
+        filters={
+            "svg_address": svg.address,
+            "prose": outline.prose,
+            "data_prose": outline.data_prose,
+            "fragment": outline.fragment,
+        },
         config=Config(NbConvertBase={"display_data_priority": list(SHOWN)}),
     )
     body, _ = exporter.from_notebook_node(notebook)
@@ -78,8 +86,3 @@ def _check_output(output, where: str) -> None:
         raise ConversionError(
             f'{where}: an image without a text alternative; display it with metadata={{"{kind}": {{"alt": "..."}}}}'
         )
-
-
-def _without_folder(value: object) -> object:
-    """A path on this machine means nothing to a reader: its last part is shown."""
-    return PurePath(value).name if isinstance(value, str) and Path(value).is_absolute() else value

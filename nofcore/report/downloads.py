@@ -11,16 +11,15 @@ from pathlib import Path
 import pandas as pd
 
 from nofcore import output
-
-FOLDER, NAME = "NOFCORE_PAGE_FOLDER", "NOFCORE_PAGE_NAME"
-"""Environment variables of a notebook that is made into a page."""
+from nofcore.exhibits import FOLDER, NAME, wanted
 
 
 @dataclass(frozen=True)
 class Downloads:
-    """Files beside a page, shown as links. ``files``: what each holds, by file name."""
+    """Files beside a page, shown as links. ``files``: what each holds, by file name; ``folder``: where the page has them."""
 
     files: Mapping[str, str]
+    folder: str = ""
 
     @property
     def facts(self) -> dict[str, list[str]]:
@@ -31,7 +30,7 @@ class Downloads:
         if not self.files:
             return "<p>No file was written: files are written where the notebook is made into a page.</p>"
         items = (
-            f'<li><a href="{html.escape(name)}" download>{html.escape(text)}</a></li>'
+            f'<li><a href="{html.escape(f"{self.folder}/{name}")}" download>{html.escape(text)}</a></li>'
             for name, text in self.files.items()
         )
         return f"<ul>{''.join(items)}</ul>"
@@ -42,12 +41,12 @@ def save_tables(tables: Mapping[str, tuple[str, pd.DataFrame]]) -> Downloads:
 
     ``tables``: what a table holds, in words for the reader, and the table, by the ending of the file's name.
     """
-    folder, page = os.environ.get(FOLDER), os.environ.get(NAME)
-    if not folder or not page:
+    if not wanted():
         return Downloads({})
+    folder, page = os.environ[FOLDER], os.environ[NAME]
     files = {}
     for ending, (text, table) in tables.items():
         name = f"{page}-{ending}.csv"
         output.write_csv(table, Path(folder) / name)
         files[name] = f"{text} ({len(table):,} rows, CSV)"
-    return Downloads(files)
+    return Downloads(files, page)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]*")
 RESERVED = {"index"}
@@ -21,6 +21,10 @@ class Page:
     group: the section of the index it stands in, for example a quarter; plain text.
     parameters: values for the notebook's parameters cell. Only None, str, bool, int, float, list and dict
         reach a notebook unharmed (a numpy integer arrives as text), so any other type is a TypeError.
+    reads: files outside the package that the notebook reads whatever its parameters; once one of them changes, the
+        page is no longer up to date.
+    trusts: names by code of the trusts that the page is about, which a reader can look for.
+    kind: what pages the index shows it with, for example those of a trust type; plain text.
     """
 
     slug: str
@@ -28,6 +32,9 @@ class Page:
     title: str
     group: str
     parameters: Mapping[str, object] = field(default_factory=dict)
+    reads: tuple[Path, ...] = ()
+    trusts: Mapping[str, str] = field(default_factory=dict)
+    kind: str = ""
 
     def __post_init__(self) -> None:
         if not SLUG.fullmatch(self.slug) or self.slug in RESERVED:
@@ -37,6 +44,11 @@ class Page:
             )
         for name, value in self.parameters.items():
             check_plain(value, f"page {self.slug}: parameter {name}")
+
+    @property
+    def shown_parameters(self) -> list[tuple[str, object]]:
+        """The parameters for readers, to whom a path on another machine means nothing: its last part is shown."""
+        return [(name, _without_folder(value)) for name, value in self.parameters.items()]
 
 
 @dataclass(frozen=True)
@@ -55,6 +67,10 @@ class Outcome:
     error: str | None = None
     headline: dict | None = None
     kept: bool = False
+
+
+def _without_folder(value: object) -> object:
+    return PurePath(value).name if isinstance(value, str) and Path(value).is_absolute() else value
 
 
 def check_plain(value: object, where: str) -> None:

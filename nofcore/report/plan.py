@@ -8,7 +8,19 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from nofcore import activity, characteristics, noise, own_scenarios, profile_study, release, trusts
+from nofcore import (
+    about,
+    activity,
+    cache,
+    characteristics,
+    league,
+    noise,
+    own_scenarios,
+    profile_study,
+    release,
+    reproduce,
+    trusts,
+)
 from nofcore import framework as rules
 from nofcore.defaults import CORRELATION_DRAWS, DRAWS, SEED
 from nofcore.errors import InputError
@@ -18,7 +30,7 @@ from nofcore.report.pool import cluster
 from nofcore.report.progress import progress
 from nofcore.report.provenance import collect
 from nofcore.report.runner import make_pages
-from nofcore.wording import plural
+from nofcore.wording import capital, plural, sentence, singular
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 PROFILE, PROFILE_NOTEBOOK = "trust_profile", "06_trust_profile"
@@ -62,8 +74,6 @@ class Request:
 
 def run(request: Request) -> list[Outcome]:
     """Make the pages asked for. InputError for an unknown page or trust type, before anything is made."""
-    if request.out.exists() and not request.out.is_dir():
-        raise InputError(f"{request.out} is a file; --out takes a folder")
     _codes(request)  # an unknown trust is refused whatever pages are asked for
     pages = [page for name in names(request) for page in PAGES[name](request)]
     if not pages:
@@ -71,7 +81,7 @@ def run(request: Request) -> list[Outcome]:
         if _framework(request) is None:
             raise InputError(f"{quarter}: the kit has no rules for {rules.year_of(quarter)}, so {page} has no page")
         raise InputError(f"{quarter}: no metric scores are at hand, so {page} has no page")
-    with cluster(request.scheduler) if request.scheduler else contextlib.nullcontext() as executor:
+    with cluster(request.scheduler) if request.scheduler is not None else contextlib.nullcontext() as executor:
         return make_pages(
             pages,
             request.out,
@@ -112,7 +122,7 @@ def _marked(request: Request, trust_type: str) -> str | None:
 
 def _prepare(request: Request, pages: list[Page]) -> None:
     """Work out what the profiles share before the first of them. A worker elsewhere does that by itself."""
-    if any(page.notebook.stem == PROFILE_NOTEBOOK for page in pages) and not request.scheduler:
+    if any(page.notebook.stem == PROFILE_NOTEBOOK for page in pages) and request.scheduler is None:
         own = rules.load(request.framework) if request.framework else None
         archive = request.archive or release.read(request.data, own)
         profile_study.study(archive, request.figures.quarter, own, request.draws, request.seed)
@@ -123,8 +133,18 @@ def provenance(request: Request) -> dict:
     quarter = request.figures.quarter
     own = request.framework or rules.shipped().get(rules.year_of(quarter))
     inputs = [{"name": name, "sha256": sha256} for name, sha256 in request.figures.inputs]
-    given = collect([request.activity or release.FOLDER / "activity.csv", *_given(request)], framework=own)
+    files = [request.activity or release.FOLDER / "activity.csv", *_given(request)]
+    given = collect(files, framework=own, reproduced=_reproduced(request))
+    if said := league.not_known(request.figures, _framework(request)):
+        given["not_known"] = sentence(said)
     return given | {"inputs": inputs + given["inputs"]}
+
+
+def _reproduced(request: Request) -> str | None:
+    """How many published ranks the rules rebuild, for every page of the run."""
+    figures, framework = request.figures, _framework(request)
+    made_from = "\n".join([figures.quarter, str(framework), *(sha256 for _, sha256 in figures.inputs)])
+    return cache.remember("reproduced", made_from, lambda: reproduce.in_words(figures, framework))
 
 
 def _given(request: Request) -> list[Path]:
@@ -138,6 +158,13 @@ def _trust_types(request: Request) -> list[str]:
     return [release.trust_type_of(request.trust_type, known)]
 
 
+def _methods(request: Request) -> list[Page]:
+    """One page for the quarter, whatever trust types are asked for."""
+    quarter = request.figures.quarter
+    page = _page(request, "00_methods", "methods", f"Methods and data, {quarter}")
+    return [replace(page, reads=(about.CITATION, about.CHANGES))]
+
+
 def _league_tables(request: Request) -> list[Page]:
     quarter = request.figures.quarter
     return [
@@ -147,6 +174,7 @@ def _league_tables(request: Request) -> list[Page]:
             f"league-table-{release.slug(trust_type)}",
             f"The league table of {plural(trust_type)}, {quarter}",
             trust_type=release.slug(trust_type),
+            trust=_marked(request, trust_type),
         )
         for trust_type in _trust_types(request)
     ]
@@ -163,7 +191,7 @@ def _rank_uncertainty(request: Request) -> list[Page]:
             request,
             "02_rank_uncertainty",
             f"rank-uncertainty-{release.slug(trust_type)}",
-            f"How sure is a rank? {plural(trust_type).capitalize()}, {quarter}",
+            f"How sure is a rank? {capital(plural(trust_type))}, {quarter}",
             trust_type=release.slug(trust_type),
             trust=_marked(request, trust_type),
             draws=request.draws,
@@ -186,8 +214,9 @@ def _metric_correlation(request: Request) -> list[Page]:
             request,
             "03_metric_correlation",
             f"metric-correlation-{release.slug(trust_type)}",
-            f"Do the metrics tell one story? {plural(trust_type).capitalize()}, {quarter}",
+            f"Do the metrics tell one story? {capital(plural(trust_type))}, {quarter}",
             trust_type=release.slug(trust_type),
+            trust=_marked(request, trust_type),
             draws=request.correlation_draws,
             seed=request.seed,
             characteristics=str(request.characteristics) if request.characteristics else None,
@@ -207,7 +236,7 @@ def _method_sensitivity(request: Request) -> list[Page]:
             request,
             "04_method_sensitivity",
             f"method-sensitivity-{release.slug(trust_type)}",
-            f"What if the rules were different? {plural(trust_type).capitalize()}, {quarter}",
+            f"What if the rules were different? {capital(plural(trust_type))}, {quarter}",
             trust_type=release.slug(trust_type),
             trust=_marked(request, trust_type),
             draws=request.draws,
@@ -234,7 +263,7 @@ def _movement(request: Request) -> list[Page]:
             request,
             "05_movement",
             f"movement-{release.slug(trust_type)}-{release.slug(before.quarter)}-to",
-            f"Who moved? {plural(trust_type).capitalize()}, {before.quarter} to {after.quarter}",
+            f"Who moved? {capital(plural(trust_type))}, {before.quarter} to {after.quarter}",
             from_quarter=before.quarter,
             trust_type=release.slug(trust_type),
             trust=_marked(request, trust_type),
@@ -268,7 +297,8 @@ def movement_pair(archive: Archive, request: Request) -> tuple[str, str] | None:
     earlier = archive.quarters[: archive.quarters.index(shown)]
     if earlier:
         return earlier[-1], shown
-    if "movement" not in request.names:
+    alone = len(archive.quarters) == 1
+    if (request.quarter_named or alone) and "movement" not in request.names:
         return None
     if request.quarter_named:
         raise InputError(f"{archive.source} holds no quarter before {shown}; name a later --quarter")
@@ -292,7 +322,7 @@ def _trust_profiles(request: Request) -> list[Page]:
     every = trusts.EVERY in map(str.lower, request.trusts)
     codes = [code for code in _codes(request) if not every or table.at[code, "trust_type"] in kinds]
     if strangers := [code for code in codes if table.at[code, "trust_type"] not in kinds]:
-        kind = table.at[strangers[0], "trust_type"].lower()
+        kind = singular(table.at[strangers[0], "trust_type"])
         raise InputError(f"{strangers[0]} is no trust of the type asked for but {kind}; leave out --trust-type")
     quarter = request.figures.quarter
     return [
@@ -322,28 +352,35 @@ def _framework(request: Request) -> rules.Framework | None:
 
 
 def _has_scores(figures: Release, framework: rules.Framework | None, trust_type: str) -> bool:
-    if framework is None:
+    if framework is None or trust_type not in framework.trust_types:
         return False
     codes = figures.trusts.index[figures.trusts["trust_type"] == trust_type]
     rows = figures.observations
-    return bool((rows["trust_code"].isin(codes) & rows["metric_id"].isin(framework.score_ids)).any())
+    return bool((rows["trust_code"].isin(codes) & rows["metric_id"].isin(framework.scored_rows)).any())
 
 
 def _page(request: Request, notebook: str, name: str, title: str, **parameters) -> Page:
-    quarter = request.figures.quarter
+    quarter, table = request.figures.quarter, request.figures.trusts
     # As the user gave them: the notebook runs in the same folder and is handed on to readers.
     source = {"data": request.data, "framework": request.framework}
     paths = {key: str(path) if path else None for key, path in source.items()}
+    if notebook == PROFILE_NOTEBOOK:
+        shown = table.loc[[parameters["trust"]]]
+    else:
+        shown = table[table["trust_type"].map(release.slug) == parameters.get("trust_type")]
     return Page(
         slug=f"{name}-{release.slug(quarter)}",
         notebook=NOTEBOOKS / f"{notebook}.ipynb",
         title=title,
         group=quarter,
         parameters={"quarter": quarter, **parameters, **paths},
+        trusts=shown["trust_name"].to_dict(),
+        kind=capital(plural(shown["trust_type"].iloc[0])) if len(shown) else "",
     )
 
 
 PAGES: dict[str, Callable[[Request], list[Page]]] = {
+    "methods": _methods,
     "league_table": _league_tables,
     "rank_uncertainty": _rank_uncertainty,
     "metric_correlation": _metric_correlation,

@@ -9,7 +9,7 @@ import mistune
 
 PLUGINS = ("table", "strikethrough")
 # Ids that the page itself uses.
-TAKEN = ("main", "contents", "provenance", "page-title")
+TAKEN = ("main", "contents", "provenance", "page-title", "files", "find", "find-trust", "find-list", "find-said")
 TABLE_PARTS = re.compile(
     r"<script\b.*?</script\s*>|<style\b.*?</style\s*>|<!--.*?-->|<table\b[^>]*>|</table\s*>",
     re.DOTALL | re.IGNORECASE,
@@ -90,9 +90,9 @@ class Outline:
         return f'{end}{start}\n<h2 id="{name}-heading">{inner}</h2>\n'
 
     def _unique(self, title: str) -> str:
-        stem = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "section"
-        self._ids[stem] += 1
-        return stem if self._ids[stem] == 1 else self._unique(f"{stem}-{self._ids[stem]}")
+        name = stem(title)
+        self._ids[name] += 1
+        return name if self._ids[name] == 1 else self._unique(f"{name}-{self._ids[name]}")
 
     def _scrolling(self, table: str) -> str:
         self._tables += 1
@@ -100,6 +100,20 @@ class Outline:
         about = _text(caption.group(1)) if caption else self.entries[-1].title if self.entries else "summary"
         label = html.escape(f"Table {self._tables}: {about}")
         return f'<div class="scroll" role="region" tabindex="0" aria-label="{label}">{table}</div>'
+
+
+def headings(source: str, level: int) -> list[str]:
+    """The texts of a Markdown cell's headings of a level."""
+    create = mistune.create_markdown
+    tokens, state = create(renderer=None, plugins=PLUGINS).parse(source)
+    found = [token for token in tokens if token["type"] == "heading" and token["attrs"]["level"] == level]
+    renderer = create(plugins=PLUGINS).renderer
+    return [_text(renderer.render_tokens(token["children"], state)) for token in found]
+
+
+def stem(title: str) -> str:
+    """A title as an id, or as part of a file's name."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "section"
 
 
 def _text(fragment: str) -> str:

@@ -11,19 +11,23 @@ from pathlib import Path
 PACKAGES = ("nofcore", "numpy", "pandas", "scipy", "matplotlib", "seaborn", "papermill", "nbconvert")
 
 
-def collect(inputs: Mapping[str, Path] | Iterable[Path] = (), framework: Path | None = None) -> dict:
+def collect(
+    inputs: Mapping[str, Path] | Iterable[Path] = (), framework: Path | None = None, reproduced: str | None = None
+) -> dict:
     """Provenance of a run, ready for JSON.
 
     inputs: the files read, with a label each or under their own names.
     framework: the file of rules in force.
+    reproduced: how many published figures the rules rebuild, in words; None where that was not looked at.
 
-    Returns {"inputs": [{"name", "sha256"}], "framework": {"name", "sha256"} or None, "packages": {name:
+    Returns {"inputs": [{"name", "sha256"}], "framework": {"name", "sha256"} or None, "reproduced", "packages": {name:
     version}, "python": version, "git": {"commit", "changed"} or None, "time": ISO 8601 in UTC}.
     """
     named = inputs if isinstance(inputs, Mapping) else {Path(path).name: path for path in inputs}
     return {
         "inputs": [{"name": name, "sha256": sha256(path)} for name, path in named.items()],
         "framework": {"name": Path(framework).name, "sha256": sha256(framework)} if framework else None,
+        "reproduced": reproduced,
         "packages": versions(),
         "python": platform.python_version(),
         "git": git_state(Path(__file__).parent),

@@ -14,14 +14,22 @@ from nofcore.errors import one_line
 from . import pool, warm
 from .index import index_html
 from .page import Outcome, Page
-from .publish import publish, remove_stale, write_index
-from .uptodate import made_from, note, noted, sources
+from .publish import open_folder, publish, write_index
+from .uptodate import made_from, note, noted
 from .worker import Job, declared_parameters, make_page
 
 CELL_TIMEOUT = 1800  # seconds
 
 Tell = Callable[[Outcome], None]
 Progress = Callable[[int], AbstractContextManager[Tell]]
+
+
+class NoIndexError(Exception):
+    """The pages are done, but their index could not be written. `outcomes`: what `make_pages` would have returned."""
+
+    def __init__(self, out: Path, outcomes: list[Outcome], error: OSError):
+        super().__init__(f"{out}: the index cannot be written ({error.strerror or type(error).__name__})")
+        self.outcomes = outcomes
 
 
 @contextlib.contextmanager
@@ -57,17 +65,25 @@ def make_pages(
     A page that fails does not stop the others: its outcome says why, the notebook is kept as
     `<slug>.failed.ipynb` and an earlier page of the name stays. A page appears in `out` only when it is
     whole, and a run that is interrupted leaves the pages that were finished and nothing else.
-    Raises ValueError before anything runs if two pages share a name or a parameter is not declared.
+    Raises ValueError before anything runs if two pages share a name or a parameter is not declared, InputError
+    if nothing can be written in `out`, and NoIndexError at the end if the index cannot be written.
     """
     pages = list(pages)
     _refuse_repeated(pages)
-    out = Path(out).resolve()
-    out.mkdir(parents=True, exist_ok=True)
-    remove_stale(out)
+    out = open_folder(Path(out))
     origins = {page.slug: made_from(page, provenance) for page in pages}
     outcomes = {} if force else _kept(pages, origins, out)
     jobs = [
-        Job(page, Path.cwd(), provenance, cell_timeout, warm=not cold) for page in pages if page.slug not in outcomes
+        Job(
+            page,
+            Path.cwd(),
+            provenance,
+            cell_timeout,
+            warm=not cold,
+            origin=origins[page.slug] if executor is not None else None,
+        )
+        for page in pages
+        if page.slug not in outcomes
     ]
     with _signals_raise(), progress(len(jobs)) as tell:
 
@@ -79,8 +95,11 @@ def make_pages(
             if prepare:
                 prepare([job.page for job in jobs])
             _run(jobs, workers, executor, finish)
-    done = [outcomes[page.slug] for page in pages]
-    write_index(index_html(done, out, provenance), out)
+        done = [outcomes[page.slug] for page in pages]
+        try:
+            write_index(index_html(done, out, provenance), out)
+        except OSError as error:
+            raise NoIndexError(out, done, error) from error
     return done
 
 
@@ -104,50 +123,59 @@ def _kept(pages: list[Page], origins: Mapping[str, Mapping], out: Path) -> dict[
 def _run(jobs: list[Job], workers: int, executor: Executor | None, finish: Callable[[Page, Future], None]) -> None:
     """Have the jobs done; `finish` gets each page as soon as it is made or has failed."""
     with contextlib.ExitStack() as stack:
-        if executor is not None:
-            common = {"sources": sources()}
-        else:
+        if executor is None:
             server = stack.enter_context(warm.serving()) if jobs[0].warm else None
-            common = {"server": server, "warm": server is not None}
+            jobs = [replace(job, server=server, warm=server is not None) for job in jobs]
             executor = stack.enter_context(pool.local(min(workers, len(jobs))))
         _refuse_undeclared(executor, [job.page for job in jobs])
-        futures = {executor.submit(make_page, replace(job, **common)): job.page for job in jobs}
+        futures = {executor.submit(make_page, job): job.page for job in jobs}
         for result in as_completed(futures):
             finish(futures.pop(result), result)  # and forget it: the results of all pages together are large
 
 
 @contextlib.contextmanager
 def _signals_raise() -> Iterator[None]:
-    """A signal to end, or a terminal that is closed, ends the run in order, as Ctrl-C does."""
+    """A signal to end, or a terminal that is closed, ends the run in order, as Ctrl-C does; a second one changes nothing."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def leave(number: int, _: object) -> None:
-        raise SystemExit(128 + number)
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
 
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    default = [number for name in names if signal.getsignal(number := getattr(signal, name)) is signal.SIG_DFL]
-    for number in default:
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    usual = (signal.SIG_DFL, signal.default_int_handler)
+    before = {number: handler for number in numbers if (handler := signal.getsignal(number)) in usual}
+    for number in before:
         signal.signal(number, leave)
     try:
         yield
     finally:
-        for number in default:
-            signal.signal(number, signal.SIG_DFL)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _refuse_undeclared(executor: Executor, pages: list[Page]) -> None:
     """Papermill only logs a misspelt parameter and runs on with the default; here it is an error."""
-    books = {page.notebook: executor.submit(declared_parameters, page.notebook.resolve()) for page in pages}
+    books = {notebook: _declared(executor, notebook) for notebook in {page.notebook for page in pages}}
     for page in pages:
-        declared = books[page.notebook].result()
-        unknown = [name for name in page.parameters if name not in declared]
+        declared = books[page.notebook]
+        unknown = [name for name in page.parameters if declared is not None and name not in declared]
         if unknown:
             raise ValueError(
                 f"page {page.slug}: {page.notebook.name} has no parameter {', '.join(unknown)}; "
                 f"it declares {', '.join(declared) or 'none'}"
             )
+
+
+def _declared(executor: Executor, notebook: Path) -> list[str] | None:
+    """The names in a parameters cell; None if they cannot be read, which the pages of the notebook will say."""
+    for _ in range(2):  # the first worker may have died
+        with contextlib.suppress(Exception):
+            return executor.submit(declared_parameters, notebook.resolve()).result()
+    return None
 
 
 def _publish(page: Page, result: Future, origin: Mapping, out: Path) -> Outcome:
@@ -159,5 +187,6 @@ def _publish(page: Page, result: Future, origin: Mapping, out: Path) -> Outcome:
     except Exception as error:  # the worker itself died, or the files cannot be written
         return Outcome(page, False, 0.0, f"{type(error).__name__}: {one_line(str(error))}")
     if outcome.ok:
-        (out / f"{page.slug}.failed.ipynb").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            (out / f"{page.slug}.failed.ipynb").unlink()
     return outcome

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from . import warm
 from .page import Outcome, Page
-from .uptodate import sources
+from .uptodate import surroundings
 
 LEAVE_TIMEOUT = 10  # seconds that a worker has to end its kernel when the run is interrupted
 
@@ -22,8 +22,8 @@ class Job:
     """All that a worker needs for one page.
 
     warm: have the kernel forked, by the `warm.Server` with the address `server`; None: one of the worker's own.
-    sources: the hash of the kit's files (`uptodate.sources`) that the worker must run; None where it runs the
-        same files.
+    origin: what the page is to be made from (`uptodate.made_from`), which the worker must have as well; None where it
+        cannot but have it.
     """
 
     page: Page
@@ -32,7 +32,7 @@ class Job:
     cell_timeout: int
     warm: bool = True
     server: str | None = None
-    sources: str | None = None
+    origin: Mapping | None = None
 
 
 @dataclass(frozen=True)
@@ -55,25 +55,27 @@ def make_page(job: Job) -> Result:
     from .execute import one_line
 
     start = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="nof-", ignore_cleanup_errors=True) as folder:
+    server = (job.server or warm.own()) if job.warm else None
+    where = warm.folder_of(server)
+    with tempfile.TemporaryDirectory(prefix="nof-", dir=where, ignore_cleanup_errors=True) as folder:
         stage = Path(folder)
         try:
-            headline, names = _make(job, stage)
+            headline, names = _make(job, stage, server)
             outcome = Outcome(job.page, True, time.perf_counter() - start, None, headline)
         except Exception as error:
             names = _keep_failed(job, stage)
             line = one_line(error) + (f"; see {names[0]}" if names else "")
             outcome = Outcome(job.page, False, time.perf_counter() - start, line)
-        return Result(outcome, {name: (stage / name).read_bytes() for name in names})
+        return Result(outcome, {place: (stage / Path(place).name).read_bytes() for place in names})
 
 
-def _make(job: Job, stage: Path) -> tuple[dict | None, tuple[str, ...]]:
+def _make(job: Job, stage: Path, server: str | None) -> tuple[dict | None, tuple[str, ...]]:
     from .convert import convert
     from .execute import execute
+    from .files import write_files
     from .headline import read_headline
 
-    if job.sources and job.sources != sources():
-        raise RuntimeError("this worker runs other files of the kit; install the same there and restart the workers")
+    _check_origin(job)
     slug = job.page.slug
     executed = stage / f"{slug}.ipynb"
     notebook = execute(
@@ -82,15 +84,27 @@ def _make(job: Job, stage: Path) -> tuple[dict | None, tuple[str, ...]]:
         job.page.parameters,
         working_folder=job.working_folder,
         cell_timeout=job.cell_timeout,
-        server=(job.server or warm.own()) if job.warm else None,
+        server=server,
     )
-    _forget_paths(notebook, executed)
     headline = read_headline(notebook)
     downloads = tuple(headline["facts"].get("downloads", ())) if headline else ()
     _check_downloads(downloads, slug, stage)
-    html = convert(notebook, job.page, headline, job.provenance)
+    files = write_files(notebook, job.page, headline, job.provenance, stage)
+    _forget_paths(notebook, executed)
+    html = convert(notebook, job.page, headline, job.provenance, files)
     (stage / f"{slug}.html").write_text(html, encoding="utf-8")
-    return headline, (*downloads, executed.name, f"{slug}.html")
+    return headline, (*(f"{slug}/{name}" for name in files.names), executed.name, f"{slug}.html")
+
+
+def _check_origin(job: Job) -> None:
+    """A page from other files or software would pass for what it is not, and for up to date."""
+    if job.origin is None:
+        return
+    here = surroundings(job.page)
+    if other := [name for name in here if here[name] != job.origin[name]]:
+        raise RuntimeError(
+            f"this worker has another {', '.join(other)}; install the same there and restart the workers"
+        )
 
 
 def _check_downloads(downloads: tuple[str, ...], slug: str, stage: Path) -> None:

@@ -13,6 +13,12 @@ from dataclasses import dataclass, field
 import pandas as pd
 from great_tables import GT
 
+from nofcore import exhibits
+
+# What great_tables says of every cell that the row's and the column's headings say already; half a page otherwise.
+SAID_TWICE = re.compile(r' (?:headers|id|rowspan="1" colspan|data-quarto-[a-z-]+)="[^"]*"')
+CLASSES = re.compile(r' class="([^"]*)"')
+
 
 @dataclass(frozen=True)
 class Table:
@@ -32,23 +38,30 @@ class Table:
     sortable: bool = False
     right: tuple[str, ...] = ()
 
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
+        return _bundle((self,))
+
     def _repr_html_(self) -> str:
         if self.frame.empty:
             return ""
-        numbers = list(self.frame.select_dtypes("number").columns)
         table = GT(self.frame, id=self.name, rowname_col=self.header).tab_stubhead(label=self.header)
-        for column in numbers:
-            table = table.fmt_number(column, decimals=self.decimals.get(column, 0))
+        for column, places in self.shown_decimals.items():
+            table = table.fmt_number(column, decimals=places)
         if self.right:
             table = table.cols_align("right", list(self.right))
         text = table.sub_missing(missing_text="–").as_raw_html()
         # The page has one style sheet for all tables; a real caption serves readers of every kind.
         text = re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
+        start, end = text.index("<table"), text.index("</table>")
         sortable = " data-sortable" if self.sortable else ""
         caption = f"<caption><span>{html.escape(self.caption)}</span></caption>"
-        return re.sub(
-            r"<table([^>]*)>", lambda found: f"<table{found[1]}{sortable}>{caption}", text, count=1
-        )  # fmt: skip
+        slim = re.sub(r"<table[^>]*>", lambda _: f'<table class="gt_table"{sortable}>{caption}', _slim(text[start:end]))
+        return f"{text[:start]}{slim}{text[end:]}"
+
+    @property
+    def shown_decimals(self) -> dict[str, int]:
+        """Places of every number column."""
+        return {column: self.decimals.get(column, 0) for column in self.frame.select_dtypes("number").columns}
 
 
 @dataclass(frozen=True)
@@ -57,5 +70,22 @@ class Tables:
 
     tables: tuple[Table, ...]
 
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
+        return _bundle(self.tables)
+
     def _repr_html_(self) -> str:
         return "".join(table._repr_html_() for table in self.tables)
+
+
+def _bundle(tables: tuple[Table, ...]) -> dict:
+    """The contents of tables for the files beside a page; their HTML is another matter."""
+    shown = [table for table in tables if not table.frame.empty]
+    if not shown or not exhibits.wanted():
+        return {}
+    return {exhibits.TABLES: [exhibits.table(t.name, t.caption, t.frame, t.shown_decimals) for t in shown]}
+
+
+def _slim(table: str) -> str:
+    """The HTML of a table without what a browser does not need: of the classes the page styles one."""
+    table = CLASSES.sub(lambda found: ' class="gt_right"' if "gt_right" in found[1].split() else "", table)
+    return re.sub(r">\s+<", "><", SAID_TWICE.sub("", table))

@@ -89,11 +89,11 @@ def test_neither_code_nor_warnings_nor_prompts_show(good):
 
 def test_headings_of_level_2_open_sections_with_ids_of_their_own(good):
     tree = Tree(good)
-    assert [a["id"] for a in tree.all("section")] == ["first-part", "first-part-2", "made-by-code"]
+    assert [a["id"] for a in tree.all("section")] == ["first-part", "first-part-2", "made-by-code", "files"]
     places = [[name for name, _ in around][-2:] for tag, _, around in tree.tags if tag == "h2"]
-    assert places == [["main", "section"]] * 3
+    assert places == [["main", "section"]] * 4
     links = [a["href"] for tag, a, around in tree.tags if tag == "a" and ("nav" in [n for n, _ in around])]
-    assert links == ["#first-part", "#first-part-2", "#made-by-code"]
+    assert links == ["#first-part", "#first-part-2", "#made-by-code", "#files"]
     assert "The title of the notebook" not in good
 
 
@@ -112,7 +112,7 @@ def test_images_carry_their_text_alternative(good):
 def test_the_page_links_its_downloads_and_tells_where_it_comes_from(good, run):
     tree = Tree(good)
     links = [a["href"] for a in tree.all("a") if "download" in a]
-    assert links == ["good.ipynb", "good-table.csv"]
+    assert links == ["good.ipynb", "good/good-table.csv", "good/good-first-part.svg"]
     assert all((run[1] / link).is_file() for link in links)
     assert "count = 5" in tree.text
     assert "SHA-256" in tree.text
@@ -122,8 +122,8 @@ def test_the_page_links_its_downloads_and_tells_where_it_comes_from(good, run):
 def test_the_index_tells_what_was_made_and_what_failed(index, run):
     tree = Tree(index)
     links = [a["href"] for a in tree.all("a") if not a["href"].startswith(("#", "https://www.national"))]
-    assert all((run[1] / link).is_file() for link in links)
-    assert {"good.html", "plain.html", "good-table.csv", "broken.failed.ipynb", "broken.html"} <= set(links)
+    assert all((run[1] / link.partition("#")[0]).is_file() for link in links)
+    assert {"good.html", "plain.html", "good.html#files", "broken.failed.ipynb", "broken.html"} <= set(links)
     assert "2 pages made on" in tree.text
     assert "3 pages failed" in tree.text
     assert "ZeroDivisionError: division by zero" in tree.text

@@ -8,10 +8,13 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
 import pytest
+
+from nofcore.report import pool, runner
 
 from .conftest import write_notebook
 from .processes import ROOT, Run, command, parent, soon
@@ -104,7 +107,7 @@ def test_a_part_that_is_killed_fails_its_page_alone(victim, run, tmp_path):
     said, errors = run.process.communicate(timeout=30)
     assert re.search(r"long False .*(DeadKernelError|BrokenProcessPool)", said), said + errors
     assert said.count(" True ") == 2
-    assert soon(lambda: not run.processes()), [command(process) for process in run.processes()]
+    assert run.left() == []
     assert [name for name in pages(tmp_path / "out") if "failed" not in name] == ["index.html", *QUICK]
 
 
@@ -114,6 +117,60 @@ def test_a_kernel_ends_though_everything_else_was_killed_at_once(run, tmp_path):
     for process in set(run.processes()) - {kernel}:
         os.kill(process, signal.SIGKILL)
     assert soon(lambda: not command(kernel), 5)
+
+
+ORPHAN = """
+import os, sys, time
+from nofcore.report import kernel_server
+
+server = os.getpid()
+if os.fork():
+    os._exit(0)  # the server is killed just after the fork
+while os.getppid() == server:
+    time.sleep(0.01)
+command = [sys.executable, "-m", "ipykernel_launcher", "-f", sys.argv[1]]
+kernel_server.become_kernel(server, command, dict(os.environ), None)
+"""
+
+
+def test_a_kernel_forked_by_a_server_that_is_killed_meanwhile_does_not_stay(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(ORPHAN)
+    run = Run(script, tmp_path / "kernel.json", temporary=tmp_path)
+    try:
+        run.process.communicate(timeout=60)
+        assert soon(lambda: not run.processes(), 60), [command(process) for process in run.processes()]
+    finally:
+        for process in run.processes():
+            os.kill(process, signal.SIGKILL)
+
+
+def test_ctrl_c_while_a_process_starts_is_put_off_though_another_thread_is_given_it():
+    leave = threading.Event()
+    thread = threading.Thread(target=leave.wait)
+    thread.start()
+    try:
+        with pytest.raises(KeyboardInterrupt), pool._deaf_to_interruption():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.2)
+            leave.set()
+        assert leave.is_set()
+    finally:
+        leave.set()
+        thread.join()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_second_signal_does_not_disturb_the_end_of_a_run(number):
+    ended = []
+    with pytest.raises((KeyboardInterrupt, SystemExit)), runner._signals_raise():
+        try:
+            signal.raise_signal(number)
+        finally:
+            signal.raise_signal(number)
+            ended.append(number)
+    assert ended == [number]
 
 
 MANY = """

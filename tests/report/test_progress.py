@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from nofcore import cli, framework
-from nofcore.report import Outcome, Page, make_pages, plan, progress
+from nofcore.report import Outcome, Page, make_pages, plan, progress, runner
 
 from .printer import Printer
 
@@ -73,7 +73,7 @@ def test_the_table_tells_what_became_of_each_page_failures_last():
     assert progress.totals(outcomes) == "pages made 1, failed 1, up to date 1"
 
 
-DECLARED = ("quarter", "trust_type", "data", "framework")
+DECLARED = ("quarter", "trust_type", "trust", "data", "framework")
 
 
 @pytest.fixture
@@ -125,6 +125,32 @@ def test_a_change_of_the_user_s_own_rules_makes_pages_again(report, tmp_path):
     assert report("--framework", str(rules))[3] == []
     rules.write_text(text + "\n# looked at\n", "utf-8")
     assert report("--framework", str(rules))[3] == PAGES
+
+
+@pytest.mark.parametrize("where", ["file", "file/below", "x" * 300, "linked"])
+def test_a_folder_that_cannot_be_written_to_is_refused_in_one_line_before_anything_runs(where, report, tmp_path):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "linked").symlink_to(tmp_path / "linked")
+    code, said, errors, made = report("--out", str(tmp_path / where))
+    assert (code, said, made) == (2, "", [])
+    assert re.fullmatch(r"nofcore: error: .*(is a file; --out takes a folder|no page can be written there.*)\n", errors)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "linked"]
+
+
+def test_where_the_index_cannot_be_written_the_table_is_shown_and_the_run_has_failed(report, monkeypatch):
+    def full(html, out):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(runner, "write_index", full)
+    code, said, errors, made = report()
+    assert (code, made) == (1, PAGES)
+    assert [line.split()[1] for line in said.splitlines()] == ["made"] * 3
+    assert errors.splitlines()[-1].endswith("out: the index cannot be written (No space left on device)")
+
+
+def test_an_empty_address_is_not_taken_for_none(report):
+    pytest.importorskip("distributed")
+    assert report("--scheduler", "")[0] == 2
 
 
 @pytest.mark.parametrize("name", ["../../x", "/tmp/x", "a/b"])

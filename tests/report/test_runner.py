@@ -2,7 +2,8 @@
 
 import json
 import sys
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
@@ -61,7 +62,7 @@ def test_only_finished_files_are_left(run):
         ".made",
         "broken.failed.ipynb",
         "broken.html",
-        "good-table.csv",
+        "good",
         "good.html",
         "good.ipynb",
         "index.html",
@@ -71,6 +72,7 @@ def test_only_finished_files_are_left(run):
         "slow.failed.ipynb",
         "unseen.failed.ipynb",
     ]
+    assert sorted(path.name for path in (run[1] / "good").iterdir()) == ["good-first-part.svg", "good-table.csv"]
     assert sorted(path.name for path in (run[1] / ".made").iterdir()) == ["good.json", "plain.json"]
 
 
@@ -85,6 +87,38 @@ def test_a_misspelt_parameter_is_refused_before_anything_runs(tmp_path):
     with pytest.raises(ValueError, match=r"page p: book\.ipynb has no parameter drwas; it declares draws, seed"):
         make_pages([Page("p", book, "T", "G", {"drwas": 5})], tmp_path / "out", collect())
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_notebook_that_cannot_be_read_fails_its_pages_alone(tmp_path):
+    (tmp_path / "bad.ipynb").write_text("no notebook")
+    good = write_notebook(tmp_path / "good.ipynb", "print('done')", parameters="n = 1")
+    pages = [Page("bad", tmp_path / "bad.ipynb", "T", "G", {"n": 2}), Page("good", good, "T", "G", {"n": 2})]
+    bad, good = make_pages(pages, tmp_path / "out", collect())
+    assert "JSON" in bad.error
+    assert good.ok, good.error
+
+
+class Dying(ThreadPoolExecutor):
+    """Its first worker dies."""
+
+    died = False
+
+    def submit(self, function, *arguments):
+        if not self.died:
+            self.died = True
+            return super().submit(self.die)
+        return super().submit(function, *arguments)
+
+    @staticmethod
+    def die():
+        raise BrokenProcessPool("killed")
+
+
+def test_a_first_worker_that_dies_does_not_end_the_run(tmp_path):
+    book = write_notebook(tmp_path / "book.ipynb", "1", parameters="draws = 1")
+    with Dying(1) as executor, pytest.raises(ValueError, match="no parameter drwas"):
+        make_pages([Page("p", book, "T", "G", {"drwas": 5})], tmp_path / "out", collect(), executor=executor)
+    assert executor.died
 
 
 def test_two_pages_of_one_name_are_refused(tmp_path):

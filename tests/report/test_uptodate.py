@@ -3,12 +3,15 @@
 import contextlib
 import json
 import os
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from nofcore.report import Page, make_pages, publish, uptodate
 from nofcore.report.provenance import sha256
+from nofcore.report.worker import make_page
 
 from .printer import Printer
 
@@ -47,10 +50,10 @@ def run(folder, provenance=PROVENANCE, title="T", force=False, **parameters) -> 
 
 def test_nothing_is_made_again_when_nothing_has_changed(folder):
     files = [path for path in (folder / "out").iterdir() if path.is_file() and path.stem != "index"]
-    before = {path: path.stat() for path in files}
+    before = {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in files}
     assert run(folder).made == []
     assert len(before) == 6
-    assert {path: path.stat() for path in files} == before
+    assert {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in files} == before
 
 
 def test_the_index_lists_what_was_kept_with_its_headline(folder):
@@ -58,12 +61,12 @@ def test_the_index_lists_what_was_kept_with_its_headline(folder):
     run(folder, PROVENANCE | {"time": LATER})
     index = " ".join((folder / "out" / "index.html").read_text().split())
     assert "1 page made on" in index
-    assert "; 1 page kept from earlier runs, as nothing behind it has changed." in index
+    assert "; 1 kept from earlier runs, as nothing behind it has changed." in index
     for slug in "ab":
         assert f'<a href="{slug}.html">' in index
         assert f"All about {slug}." in index
-        assert f'<a href="{slug}-table.csv" download>' in index
-    assert "From earlier runs" not in index
+        assert f'<a href="{slug}.html#files"' in index
+    assert "From an earlier run" not in index
 
 
 @pytest.mark.parametrize(
@@ -133,6 +136,43 @@ def test_a_note_that_is_not_ours_is_no_error(note, folder):
     assert run(folder).made == ["a"]
 
 
+@pytest.mark.parametrize("change", [{"files": {}}, {"headline": None}])
+def test_a_note_that_does_not_name_the_page_or_its_headline_keeps_nothing(change, folder):
+    path = folder / "out" / ".made" / "a.json"
+    note = json.loads(path.read_text()) | change
+    if "headline" in change:
+        del note["headline"]
+    path.write_text(json.dumps(note))
+    assert run(folder).made == ["a"]
+
+
+@pytest.mark.parametrize("package", ["great-tables", "jinja2", "python"])
+def test_another_version_of_any_package_of_the_kit_makes_the_pages_again(package, folder, monkeypatch):
+    software = uptodate.software()
+    assert package in software
+    monkeypatch.setattr(uptodate, "software", lambda: software | {package: "0"})
+    assert run(folder).made == ["a", "b"]
+
+
+def test_a_worker_elsewhere_with_another_notebook_makes_no_page(folder):
+    class Elsewhere(Printer):
+        """Its notebook is another."""
+
+        def submit(self, function, job):
+            if function is not make_page:
+                return super().submit(function, job)
+            (folder / "book.ipynb").write_text("another notebook")
+            future = Future()
+            future.set_result(function(job))
+            return future
+
+    page = Page("c", folder / "book.ipynb", "T", "G")
+    (outcome,) = make_pages([page], folder / "out", PROVENANCE, executor=Elsewhere(), cold=True)
+    assert outcome.error == (
+        "RuntimeError: this worker has another notebook; install the same there and restart the workers"
+    )
+
+
 def test_an_earlier_page_of_other_parameters_gives_way(folder):
     run(folder, PROVENANCE | {"time": LATER}, trust="RAA")
     assert LATER in (folder / "out" / "a.html").read_text()
@@ -167,7 +207,7 @@ def test_failures_are_isolated_told_and_done_again(tmp_path):
         assert sorted(path.name for path in (tmp_path / "out" / ".made").iterdir()) == ["good.json"]
 
 
-@pytest.mark.parametrize("name", ["../x.html", "a/b.csv", "/tmp/x", "..", "."])
+@pytest.mark.parametrize("name", ["../x.html", "a/b/c.csv", "/tmp/x", "..", "."])
 def test_nothing_is_published_outside_the_folder(name, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
@@ -193,10 +233,32 @@ def test_what_a_killed_run_left_is_taken_away_in_the_end(folder):
     part = folder / "out" / ".made" / "0123.part"
     part.write_text("half")
     run(folder)
+    assert not part.exists()
+
+
+def test_where_nothing_can_be_locked_only_what_is_old_is_taken_away(folder, monkeypatch):
+    monkeypatch.setattr(publish, "fcntl", None)
+    part = folder / "out" / ".made" / "0123.part"
+    part.write_text("half")
+    run(folder)
     assert part.exists()  # another run may be writing it
     os.utime(part, (0, 0))
     run(folder)
     assert not part.exists()
+
+
+@pytest.mark.skipif(publish.fcntl is None, reason="folders cannot be locked on this system")
+def test_two_runs_do_not_publish_at_the_same_time(folder):
+    lock = os.open(folder / "out" / ".made", os.O_RDONLY)
+    publish.fcntl.flock(lock, publish.fcntl.LOCK_EX)
+    with ThreadPoolExecutor() as thread:
+        other = thread.submit(publish.publish, {"a-table.csv": b"theirs", "a.html": b"theirs"}, folder / "out")
+        time.sleep(0.2)
+        assert not other.done()
+        assert (folder / "out" / "a-table.csv").read_text() == EARLIER
+        os.close(lock)
+        other.result(timeout=20)
+    assert (folder / "out" / "a-table.csv").read_text() == "theirs"
 
 
 class Stopped(BaseException):

@@ -1,0 +1,49 @@
+"""What tables and charts hand on, beside what a reader sees, while a notebook is made into a page.
+
+A page offers each table as CSV and each chart as SVG and PNG. Their contents travel in the outputs of the
+notebook, under types that no browser shows, and are taken out of it when the page is made.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+
+import pandas as pd
+
+FOLDER, NAME = "NOFCORE_PAGE_FOLDER", "NOFCORE_PAGE_NAME"
+"""Environment variables of a notebook that is made into a page."""
+TABLES = "application/vnd.nofcore.tables+json"
+"""The type of an output that holds tables: a list of what `table` gives."""
+PRINT_DPI = 300
+"""Dots an inch of a chart for print."""
+
+
+def wanted() -> bool:
+    """Whether this notebook is made into a page; run by hand it shows its outputs and no more."""
+    return bool(os.environ.get(FOLDER) and os.environ.get(NAME))
+
+
+def table(name: str, caption: str, frame: pd.DataFrame, decimals: dict[str, int]) -> dict:
+    """A table in plain types: numbers unrounded, None where there is none; ``decimals``: places shown, by column."""
+    return {
+        "name": name,
+        "caption": caption,
+        "columns": [str(column) for column in frame.columns],
+        "decimals": decimals,
+        "rows": [list(row) for row in zip(*(_plain(frame[column]) for column in frame), strict=True)],
+    }
+
+
+def _plain(column: pd.Series) -> list:
+    """Cells as Python's own types; whole numbers that pandas holds as floats beside gaps are whole again."""
+    known = column.dropna()
+    whole = pd.api.types.is_float_dtype(column) and all(map(float.is_integer, map(float, known)))
+    cells = column.astype(object).where(column.notna(), None)
+    return [cell if cell is None or isinstance(cell, str) else int(cell) if whole else _number(cell) for cell in cells]
+
+
+def _number(cell: object) -> object:
+    found = cell.item() if hasattr(cell, "item") else cell
+    fit = isinstance(found, int) or (isinstance(found, float) and math.isfinite(found))
+    return found if fit else str(found)

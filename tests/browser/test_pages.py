@@ -1,0 +1,203 @@
+"""The pages as readers have them: in a browser, by keyboard and mouse, on a phone and on paper."""
+
+import re
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+KINDS = (
+    "index",
+    "methods",
+    "league-table",
+    "rank-uncertainty",
+    "metric-correlation",
+    "method-sensitivity",
+    "movement",
+    "trust-profile",
+)
+LONG = "league-table"
+LARGEST_PAGE, LARGEST_INDEX = 2_000_000, 300_000  # bytes
+
+
+@pytest.fixture(params=KINDS)
+def path(request, report) -> Path:
+    """One page of each kind."""
+    return _page(report, request.param)
+
+
+def _page(report: Path, kind: str) -> Path:
+    found = sorted(report.glob(f"{kind}*.html"))
+    assert found, f"the report has no page {kind}"
+    return found[0]
+
+
+def test_axe_finds_nothing_wrong(path, visit):
+    page = visit(path)
+    page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true; })")
+    page.evaluate((Path(find_spec("axe_playwright_python").origin).parent / "axe.min.js").read_text("utf-8"))
+    found = page.evaluate("axe.run(document, { resultTypes: ['violations', 'passes'] })")
+    assert len(found["passes"]) > 10
+    assert [(one["id"], one["help"], one["nodes"][0]["html"][:200]) for one in found["violations"]] == []
+
+
+def test_no_request_leaves_the_page_and_nothing_goes_wrong(path, visit):
+    page = visit(path)
+    asked = [url for url in page.requests if not url.startswith(("data:", "blob:"))]
+    assert asked == [path.as_uri()]
+    assert page.complaints == []
+
+
+def test_every_link_and_download_is_there(path, visit):
+    page = visit(path)
+    for link in page.eval_on_selector_all("a[href]", "all => all.map(link => link.href)"):
+        parts = urlsplit(link)
+        if parts.scheme == "https":
+            assert parts.netloc.endswith(("nationalarchives.gov.uk", "england.nhs.uk")), link
+            continue
+        target = Path(unquote(parts.path))
+        assert target.is_file(), link
+        if target == path and parts.fragment and not parts.fragment.startswith("trust="):
+            assert page.locator(f"[id='{parts.fragment}']").count() == 1, link
+
+
+def test_no_page_is_too_large(report):
+    sizes = {path.name: path.stat().st_size for path in report.glob("*.html")}
+    assert {name: size for name, size in sizes.items() if size > LARGEST_PAGE} == {}
+    assert sizes["index.html"] <= LARGEST_INDEX
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_is_cut_off(path, visit, width):
+    """Nothing is wider than the screen but what scrolls in a box of its own."""
+    page = visit(path, width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    beyond = page.evaluate(
+        """width => [...document.querySelectorAll('body *')].filter(part => {
+            const box = part.getBoundingClientRect();
+            return box.width > 0 && box.right > width + 1 && !part.closest('.scroll, pre, .skip, .out-of-sight, datalist');
+        }).map(part => part.outerHTML.slice(0, 120))""",
+        width,
+    )
+    assert beyond == []
+
+
+def test_the_skip_link_leads_to_the_content(path, visit):
+    page = visit(path)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
+def _names(page) -> list[str]:
+    return page.locator("#league-table tbody th").all_text_contents()
+
+
+def _order(page) -> list[float]:
+    column = page.locator("#league-table thead th").all_text_contents().index("Average")
+    cells = page.locator(f"#league-table tbody tr > :nth-child({column + 1})").all_text_contents()
+    return [float(text) for text in cells]
+
+
+@pytest.mark.parametrize("by", ["mouse", "Enter", "Space"])
+def test_a_table_is_sorted_by_mouse_and_keyboard(report, visit, by):
+    page = visit(_page(report, LONG))
+    heading = page.locator("#league-table thead th", has_text="Average").get_by_role("button")
+    before = _order(page)
+    for turn in (sorted(before), sorted(before, reverse=True)):
+        if by == "mouse":
+            heading.click()
+        else:
+            heading.focus()
+            page.keyboard.press(by)
+        assert _order(page) == turn
+    assert page.locator("#league-table thead th[aria-sort=descending]").count() == 1
+
+
+def test_a_table_is_searched(report, visit):
+    page = visit(_page(report, LONG))
+    names = _names(page)
+    box = page.locator("#league-table").get_by_label("Find in this table")
+    box.focus()
+    page.keyboard.type(names[2].upper())
+    assert _names(page) == [names[2]]
+    assert page.locator("#league-table .dt-info").text_content().strip() == f"1 of {len(names)} rows"
+    box.fill("no such trust")
+    assert page.locator("#league-table tbody").text_content() == "No row matches"
+
+
+def test_a_trust_is_found_in_charts_and_tables_by_typing_its_name(report, visit):
+    page = visit(_page(report, LONG))
+    name = _names(page)[1]
+    page.get_by_label("Find a trust").focus()
+    page.keyboard.type(name.lower())
+    said = page.locator("#find-said").text_content()
+    assert re.fullmatch(re.escape(name) + r": marked in \d+ charts? and \d+ tables?\.", said)
+    marks = page.locator(".mark")
+    assert marks.count() >= 1
+    code = marks.first.text_content()
+    assert page.url.endswith(f"#trust={code}")
+    assert page.locator("#league-table tr.found th").all_text_contents() == [name]
+    assert page.locator("#league-table tr.found").first.is_visible()
+    for mark in marks.all():  # each within its chart
+        spot, chart = mark.bounding_box(), mark.locator("xpath=..").bounding_box()
+        assert chart["x"] <= spot["x"] <= chart["x"] + chart["width"]
+        assert chart["y"] <= spot["y"] <= chart["y"] + chart["height"]
+    page.get_by_label("Find a trust").fill("xyzzy")
+    assert page.locator("#find-said").text_content() == "No trust of this page matches."
+    assert page.locator(".mark, .found").count() == 0
+
+
+def test_the_mark_stands_on_the_trusts_own_point(report, visit):
+    """Averages rise with the height in the chart, so marks of a better and a worse trust must be in that order."""
+    heights = []
+    for position in (0, -1):
+        page = visit(_page(report, LONG))
+        page.get_by_label("Find a trust").fill(_names(page)[position])
+        spot, chart = page.locator(".mark").first.bounding_box(), page.locator(".plot").first.bounding_box()
+        heights.append(1 - (spot["y"] + spot["height"] / 2 - chart["y"]) / chart["height"])
+    averages = _order(page)
+    assert averages[0] < averages[-1]
+    assert heights[0] < heights[1]
+
+
+def test_an_address_with_a_code_opens_with_the_trust_marked(report, visit):
+    page = visit(_page(report, LONG))
+    code = page.locator("#league-table tbody td").first.text_content()
+    again = visit(_page(report, LONG), 360, f"#trust={code}")
+    assert again.locator(".mark").first.text_content() == code
+
+
+def test_the_index_finds_a_trust_and_leads_to_its_pages(report, visit):
+    page = visit(report / "index.html")
+    rows = page.locator("#trusts tbody tr")
+    name = rows.first.locator("th").text_content()
+    page.get_by_label("Name or code of a trust").focus()
+    page.keyboard.type(name.upper())
+    shown = [row for row in rows.all() if row.is_visible()]
+    assert [row.locator("th").text_content() for row in shown] == [name]
+    assert page.locator("#find-said").text_content() == f"1 of {rows.count()} trusts"
+    shown[0].locator("td").last.locator("a").first.click()
+    page.wait_for_selector(".mark, .found", state="attached")
+    assert name in page.locator("#find-said").text_content()
+
+
+def test_print_shows_whole_tables(path, visit, tmp_path):
+    """On paper nothing scrolls: every table must fit the width of the sheet (A4, 18.2 cm between the margins)."""
+    page = visit(path, 688)
+    page.emulate_media(media="print")
+    page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true; })")
+    wide = page.evaluate(
+        """() => [...document.querySelectorAll('table, img')].filter(part => part.getBoundingClientRect().right >
+        document.documentElement.clientWidth + 1).map(part => part.outerHTML.slice(0, 200))"""
+    )
+    assert wide == []
+    hidden = page.evaluate(
+        """() => [...document.querySelectorAll('.scroll')].filter(box => box.scrollHeight > box.clientHeight + 2 &&
+        getComputedStyle(box).overflowY !== 'visible').length"""
+    )
+    assert hidden == 0
+    page.pdf(path=tmp_path / "page.pdf", format="A4")
+    assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
