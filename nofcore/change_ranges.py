@@ -29,6 +29,7 @@ from nofcore.league import LeagueTable, Ranking
 from nofcore.movement import Movement, paired_items
 from nofcore.randomness import Block, tally
 from nofcore.scoring import to_hundredths
+from nofcore.wording import singular
 
 CANNOT_TELL = "cannot tell"
 
@@ -158,7 +159,7 @@ def paired_bootstrap(
     drawn = items.before.index[shared.any(axis=1)] if len(items.before) else items.before.index
     if not len(drawn):
         raise InputError(
-            f"{movement.before.quarter} to {movement.after.quarter}: no {movement.trust_type.lower()} has items scored "
+            f"{movement.before.quarter} to {movement.after.quarter}: no {singular(movement.trust_type)} has items scored "
             "by the "
             "same rule in both quarters, so no range can be drawn"
         )

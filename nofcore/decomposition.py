@@ -42,7 +42,7 @@ from nofcore.errors import InputError
 from nofcore.framework import Override
 from nofcore.league import Items, LeagueTable
 from nofcore.movement import Movement, PairedItems, cuts_of, paired_items
-from nofcore.wording import counted
+from nofcore.wording import counted, plural
 
 PLAYERS = ("own", "others", "cut_offs", "override", "metrics", "field")
 OLD, NEW = 0, 1
@@ -229,7 +229,7 @@ def why_not(movement: Movement) -> str | None:
         if unknown:
             return f"{why}and the kit has no rules for {' and '.join(unknown)}"
         if not movement.has_items():
-            return f"{why}and no metric rows of {movement.trust_type.lower()}s are at hand for both"
+            return f"{why}and no metric rows of {plural(movement.trust_type)} are at hand for both"
     elif unknown:
         return f"the kit has no rules for {' and '.join(unknown)}"
     if before.framework != after.framework and not _plain(before, after):

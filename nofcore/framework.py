@@ -105,12 +105,14 @@ class Condition:
 class Override:
     """The financial override: a flagged trust is placed no higher than a segment, or some segments down.
 
-    ``flag_if``: the flag is published (none given), or derived: any of these conditions holds.
+    ``flag_if``: the flag is published (none given), or derived: any of these conditions holds; ``trust_types``: those that
+    it is for, all where none is named.
     """
 
     no_higher_than: Annotated[Whole, Field(ge=1)] | None = None
     segments_down: Annotated[Whole, Field(ge=1)] | None = None
     flag_if: tuple[Condition, ...] = ()
+    trust_types: tuple[Text, ...] = ()
 
     @model_validator(mode="after")
     def _one_effect(self):
@@ -398,6 +400,8 @@ class Framework:
                 )
         for template in self.periods:
             periods.compile_template(template)
+        for trust_type in self.override.trust_types if self.override else ():
+            _check_known("override: trust_types", trust_type, set(self.trust_types))
         for condition in self.override.flag_if if self.override else ():
             try:
                 self.value_of(condition.metric)
@@ -447,6 +451,11 @@ class Framework:
     def score_ids(self) -> tuple[str, ...]:
         """Identifiers of all metric scores, combined scores among them."""
         return tuple(entry.score for entry in (*self.metric, *self.combined))
+
+    @cached_property
+    def scored_rows(self) -> frozenset[str]:
+        """Identifiers of the rows that give scores: published scores, and values that are always scored anew."""
+        return frozenset(self.score_ids) | {metric.value for metric in self.metric if metric.rescored}
 
     @cached_property
     def by_score(self) -> dict[str, Metric | Combined]:

@@ -287,7 +287,10 @@ def _scores_anew(release: Release, framework: Framework, published: pd.DataFrame
     rounded = to_hundredths(scores["score"], framework.scale.decimals) / 10**framework.scale.decimals
     anew = scoring.scored_anew(framework)
     listed = ", ".join(score for score in framework.score_ids if score in anew)
-    text = f"{release.quarter}: scored again from the values, by rules other than the published: {listed}"
+    how = "again from the values, by rules other than the published"
+    if scoring.observed(release, anew).empty:
+        how = "from the values, as no scores of these are published"
+    text = f"{release.quarter}: scored {how}: {listed}"
     notes.append(Note(text, ROUTINE))
     lost = scoring.observed(release, anew).merge(scores[["trust_code", "metric_id"]], how="left", indicator=True)
     if count := int((lost["_merge"] == "left_only").sum()):
@@ -399,6 +402,8 @@ def build(
         notes += _without_figures(trusts, release, framework)
         if framework.average.decimals == framework.scale.decimals:
             notes += _unlike_published(trusts, release)
+    elif framework:
+        notes += _values_alone(release, framework)
     _note_published(trusts, release, framework, notes)
     if framework and framework.published == "averages":
         cuts = cuts or _cut_offs(trusts, release, framework, notes)
@@ -419,7 +424,18 @@ def _has_scores(release: Release, framework: Framework, start: str) -> bool:
     if start == "values":
         scoring.require_whole_pools(release, framework)
         return True
-    return bool(release.observations["metric_id"].isin(framework.score_ids).any())
+    return bool(release.observations["metric_id"].isin(framework.scored_rows).any())
+
+
+def _values_alone(release: Release, framework: Framework) -> list[str]:
+    """That values could be ranked of which no scores are published."""
+    values = [metric.value for metric in framework.metric if metric.scorable]
+    if scoring.observed(scoring.within(release, framework), values).empty:
+        return []
+    return [
+        f"{release.quarter}: metric values are at hand and no metric scores; start from the values (--from values), or have "
+        "the rules score them always (rescored = true, metric by metric)"
+    ]
 
 
 AS_PUBLISHED = "as published"
@@ -534,11 +550,12 @@ def _segment_published(trusts: pd.DataFrame, framework: Framework, cuts: Mapping
     rows = trusts[~trusts["recomputed"] & trusts["average_score"].notna()]
     for trust_type, mine in rows[rows["trust_type"].isin(framework.trust_types)].groupby("trust_type"):
         unadjusted = segments(mine["hundredths"].to_numpy(), np.asarray(cuts.get(trust_type, cuts.get(""))))
-        adjusted = _adjusted(unadjusted, mine["in_deficit"] == 1, rule, worst)
+        subject = _subject(mine, rule)
+        adjusted = _adjusted(unadjusted, (mine["in_deficit"] == 1) & subject, rule, worst)
         trusts.loc[mine.index, "unadjusted_segment"] = unadjusted
         trusts.loc[mine.index, "segment"] = adjusted
         unknown = mine["in_deficit"].isna() | bool(rule and rule.flag_if)
-        unknown &= adjusted != _adjusted(unadjusted, np.ones(len(mine), dtype=bool), rule, worst)
+        unknown &= adjusted != _adjusted(unadjusted, subject.to_numpy(), rule, worst)
         if unknown.any():
             trusts.loc[mine.index, "segment"] = np.nan
             text = (
@@ -576,11 +593,13 @@ def _unlike_published(trusts: pd.DataFrame, release: Release) -> list[str]:
 
 
 def _flags(trusts: pd.DataFrame, release: Release, framework: Framework) -> pd.Series:
-    """Override flags as published; they are derived only where the rules say how."""
+    """Override flags as published; they are derived only where the rules say how. Down for types it is not for."""
     rule = framework.override
+    subject = _subject(trusts, rule)
     if rule and rule.flag_if:
-        return _derived_flags(trusts.index, release, framework)
-    unknown = trusts.index[trusts["in_deficit"].isna()]
+        derived = _derived_flags(trusts.index[subject], release, framework)
+        return derived.reindex(trusts.index, fill_value=False)
+    unknown = trusts.index[trusts["in_deficit"].isna() & subject]
     if rule and len(unknown):
         message = (
             f"{release.quarter}: no financial-override flag ({framework.identifiers.override_flag}) for "
@@ -588,7 +607,14 @@ def _flags(trusts: pd.DataFrame, release: Release, framework: Framework) -> pd.S
             "add the rows, or the league-table file"
         )
         raise InputError(message)
-    return trusts["in_deficit"] == 1
+    return (trusts["in_deficit"] == 1) & subject
+
+
+def _subject(trusts: pd.DataFrame, rule: Override | None) -> pd.Series:
+    """Which trusts are of a type that the override is for; all where the rules name none."""
+    if rule is None or not rule.trust_types:
+        return pd.Series(True, trusts.index)
+    return trusts["trust_type"].isin(rule.trust_types)
 
 
 def _derived_flags(codes: pd.Index, release: Release, framework: Framework) -> pd.Series:
@@ -687,10 +713,20 @@ def _note_published(trusts, release: Release, framework: Framework | None, notes
         if len(held):
             listed = f"{', '.join(held[:5])}{' ...' if len(held) > 5 else ''}"
             who = f"any of the {len(held)} trusts" if len(held) == len(rows) else f"{len(held)} trusts ({listed})"
+            if trust_type not in framework.trust_types:
+                notes.append(_no_rules_of_type(release.quarter, trust_type))
+                continue
             notes.append(
                 f"{release.quarter}, {trust_type}: no metric scores that the rules know for {who}, so nothing could be "
                 "recomputed for them; published averages and segments, ranked again"
             )
+
+
+def _no_rules_of_type(quarter: str, trust_type: str) -> str:
+    return (
+        f"{quarter}, {trust_type}: the rules do not list this type, so nothing could be recomputed; its league table is of its "
+        "published averages and segments, ranked again; for more, give a framework file that lists it"
+    )
 
 
 def not_known(release: Release, framework: Framework | None) -> str:
@@ -720,7 +756,7 @@ def _rank(trusts: pd.DataFrame, notes: list[str], ranking: str) -> None:
 
 
 def _domains(made: Items | None, trusts, framework, notes: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Domain scores, and their segments where trusts of all types have them."""
+    """Domain scores, and their segments where all trusts of the pool that segments are cut in have them."""
     empty = pd.DataFrame(index=trusts.index)
     if made is None:
         return empty, empty
@@ -737,16 +773,25 @@ def _domains(made: Items | None, trusts, framework, notes: list[str]) -> tuple[p
     )
     if rule.domains == "unknown":
         notes.append(f"{trusts['quarter'].iat[0]}: domain segments were not recomputed; their rule is not known")
-    if rule.domains == "unknown" or rule.rule != "percentiles" or rule.pool != "all":
+    if rule.domains == "unknown" or rule.rule != "percentiles":
         return scores, empty
     if absent:
+        whose = "all trusts" if rule.pool == "all" else "all trusts of a type"
         notes.append(
-            f"{trusts['quarter'].iat[0]}: domain segments were not recomputed; they need the domain scores of all trusts, "
-            f"and those of {', '.join(absent)} are not all at hand"
+            f"{trusts['quarter'].iat[0]}: domain segments were not {'' if rule.pool == 'all' else 'all '}recomputed; they need "
+            f"the domain scores of {whose}, and those of {', '.join(absent)} are not all at hand"
         )
+    types = trusts["trust_type"].to_numpy(dtype=object)
+    pools = [types == name for name in framework.trust_types if name not in absent]
+    if rule.pool == "all":
+        pools = [] if absent else [np.ones(len(trusts), dtype=bool)]
+    if not pools:
         return scores, empty
-    cut = [_domain_segments(column, rule.percentiles, framework.average.decimals) for column in found.T]
-    return scores, pd.DataFrame(np.array(cut).T, trusts.index, keys)
+    cut = np.full(found.shape, np.nan)
+    for pool in pools:
+        for column in range(len(keys)):
+            cut[pool, column] = _domain_segments(found[pool, column], rule.percentiles, framework.average.decimals)
+    return scores, pd.DataFrame(cut, trusts.index, keys)
 
 
 def _domain_segments(scores: np.ndarray, percentiles: tuple[float, ...], decimals: int) -> np.ndarray:

@@ -22,6 +22,8 @@ class Measure:
 
 UNKNOWN = Measure("unit", "units", 1)
 """For a metric of which the kit knows no measure."""
+OTHERS = "*"
+"""Stands for every metric that is not named: then the published unit alone decides, and no best value is known."""
 
 
 @lru_cache(maxsize=1)
@@ -36,9 +38,9 @@ def measures() -> Mapping[tuple[str, str], Measure]:
 
 
 def measure(metric_id: str, unit: str = "") -> Measure:
-    """The measure of a metric's values; `UNKNOWN` where the kit has none."""
+    """The measure of a metric's values: of the metric, else of the unit it is published in, else `UNKNOWN`."""
     known = measures()
-    return known.get((metric_id, unit), known.get((metric_id, ""), UNKNOWN))
+    return next((known[key] for key in ((metric_id, unit), (metric_id, ""), (OTHERS, unit)) if key in known), UNKNOWN)
 
 
 def say(amount: float, many: str) -> str:

@@ -19,6 +19,7 @@ from nofcore.errors import InputError
 from nofcore.framework import Combined, Framework, Metric
 from nofcore.league import LeagueTable
 from nofcore.release import quarter_order
+from nofcore.wording import singular
 
 # --- two quarters side by side --------------------------------------------------------------------
 
@@ -136,7 +137,7 @@ def _what(code: str, mine: LeagueTable, its: LeagueTable, found: str) -> str:
         return f"{found}: not in the figures of {its.quarter}"
     other = its.trusts.loc[code]
     if other["trust_type"] != mine.trusts.at[code, "trust_type"]:
-        return f"{found}: listed as {other['trust_type'].lower()} in {its.quarter}"
+        return f"{found}: listed as {singular(other['trust_type'])} in {its.quarter}"
     quarters = [one.quarter for one in (mine, its) if np.isnan(one.trusts.at[code, "rank"])]
     return f"not ranked in {' and '.join(quarters)}"
 

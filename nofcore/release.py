@@ -21,6 +21,7 @@ from nofcore import merge, official
 from nofcore.errors import InputError
 from nofcore.framework import Framework
 from nofcore.official import slug
+from nofcore.wording import counted
 
 FOLDER = Path(__file__).with_name("data")
 EMBEDDED = "the embedded data"
@@ -102,11 +103,16 @@ class Archive:
         if len(self.quarters) == 1:
             return self.quarters[0]
         held = ", ".join(self.quarters)
+        if not any(framework_for(quarter, own) for quarter in self.quarters):
+            raise InputError(
+                f"no rules are known for the years in {self.source}; name one of {held}, whose published figures serve, or give "
+                "rules of your own with --framework"
+            )
         raise InputError(f"{self.source} holds no quarter with metric rows of all trust types; name one of {held}")
 
     def _types_with_rows(self, quarter: str, framework: Framework) -> set[str]:
         rows = self._of(self.observations, quarter)
-        codes = rows.loc[rows["metric_id"].isin(framework.score_ids), "trust_code"].unique()
+        codes = rows.loc[rows["metric_id"].isin(framework.scored_rows), "trust_code"].unique()
         trusts = self._of(self.trusts, quarter)
         return set(trusts.loc[trusts["trust_code"].isin(codes), "trust_type"])
 
@@ -206,7 +212,9 @@ def read_files(paths: Iterable[Path], source: str, own: Framework | None = None)
 
 def _suppressed(files: list[official.OfficialFile]) -> list[str]:
     return [
-        f"{file.path.name}: {file.suppressed} figures are missing or suppressed" for file in files if file.suppressed
+        f"{file.path.name}: {counted(file.suppressed, 'figure is', 'figures are')} missing or suppressed"
+        for file in files
+        if file.suppressed
     ]
 
 

@@ -269,7 +269,7 @@ def cross(
 
     ``factors``: those of the kit where None; ``known``: scenarios that their alternatives name, those of
     the kit where None. A choice with an alternative that the figures at hand do not allow, for want of
-    values, is left out and named. Raises InputError for an alternative that is not known or that changes
+    values or override flags, is left out and named. Raises InputError for an alternative that is not known or that changes
     more than one step, and where no choice is left.
     """
     factors = scenarios.factors() if factors is None else tuple(factors)
@@ -458,12 +458,17 @@ def _possible(
     possible, notes = [], []
     for factor in factors:
         chosen = _alternatives(factor, known)
-        rescored = chosen if _step(factor, chosen) == "scores" else ()
+        step = _step(factor, chosen)
         try:
-            for scenario in rescored:
-                league.scores_to_average(figures, scenarios.apply(framework, scenario), "scores")
+            for scenario in chosen:
+                rules = scenarios.apply(framework, scenario)
+                if step == "scores":
+                    league.scores_to_average(figures, rules, "scores")
+                elif step == "results":
+                    league.build(figures, rules)
         except InputError as error:
-            notes.append(f"{factor.name} was left out of the choices: {error}")
+            why = "; ".join(problem.message for problem in error.problems)  # no paths of files on a page
+            notes.append(f"{factor.name} was left out of the choices: {why}")
         else:
             possible.append(factor)
     return tuple(possible), notes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -43,7 +44,7 @@ class Steps(Bullets):
 
 def sentence(text: str) -> str:
     """A note as a sentence: a capital first letter and a full stop."""
-    text = text[:1].upper() + text[1:]
+    text = capital(text)
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
@@ -52,15 +53,38 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def singular(trust_type: str) -> str:
+    """A trust type within a sentence: "Acute trust" -> "acute trust", "Integrated Care Board" -> "integrated care board";
+    a word with a capital within it, such as an abbreviation, keeps its case: "NHS trust"."""
+    return " ".join(word.lower() if word[1:].islower() or len(word) == 1 else word for word in trust_type.split())
+
+
 def plural(trust_type: str) -> str:
-    """ "Acute trust" -> "acute trusts"; an all-capital name such as an abbreviation keeps its case."""
-    name = trust_type if trust_type.isupper() else trust_type[:1].lower() + trust_type[1:]
+    """ "Acute trust" -> "acute trusts", "ICB" -> "ICBs", "Health body" -> "health bodies"; see `singular`."""
+    name = singular(trust_type)
+    if name[-1:] == "y" and name[-2:-1].islower() and name[-2:-1] not in "aeiou":
+        return f"{name[:-1]}ies"
     return name if name.endswith("s") else f"{name}s"
+
+
+def capital(text: str) -> str:
+    """A text with a capital first letter; the rest, abbreviations among it, stays: "NHS trusts" and "ICBs" too."""
+    return text[:1].upper() + text[1:]
 
 
 def points(score: float) -> str:
     """A score with 2 decimals, or with as many as it has: 2.7 -> "2.70", 1.935 -> "1.935"."""
     return max(f"{score:.2f}", f"{score:.6g}", key=len)
+
+
+def organisations(number: int, trust_types: Iterable[str]) -> str:
+    """How many there are of some types: "12 trusts", or "12 organisations" where one of the types is no trust by name."""
+    return counted(number, "trust" if all("trust" in name.lower() for name in trust_types) else "organisation")
+
+
+def given(text: str) -> str:
+    """A label such as a subtype or region, for people; "not given" where it is blank in the figures."""
+    return text or "not given"
 
 
 def signed(number: float, decimals: int = 2) -> str:

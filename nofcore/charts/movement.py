@@ -15,7 +15,7 @@ from nofcore.decomposition import Decomposition
 from nofcore.league import LeagueTable
 from nofcore.movement import Movement
 from nofcore.tables.movement import parts_shown
-from nofcore.wording import Text, plural, signed
+from nofcore.wording import Text, plural, signed, singular
 
 RISE, FALL = SEGMENT_COLOURS[1], SEGMENT_COLOURS[4]
 INK = "#212b32"
@@ -179,7 +179,7 @@ def rank_parts(movement: Movement, split: Decomposition | str, trust: str | None
         return Text(())
     codes = largest(movement, trust=trust)
     if not codes:
-        return Text((f"No {movement.trust_type.lower()} changed its rank.",))
+        return Text((f"No {singular(movement.trust_type)} changed its rank.",))
     shown = parts_shown(split)
     parts = split.parts().loc[codes, list(shown)]
     places = np.arange(len(codes))

@@ -7,11 +7,11 @@ from pathlib import PurePath
 import numpy as np
 import pandas as pd
 
-from nofcore.framework import Framework
+from nofcore.framework import Framework, for_quarter, year_of
 from nofcore.league import LeagueTable, segments
 from nofcore.release import no_rules
 from nofcore.reproduce import FROM_SCORES, FROM_VALUES, Reproduction
-from nofcore.wording import Bullets, Text, counted, plural, sentence
+from nofcore.wording import Bullets, Text, counted, plural, sentence, singular
 
 
 def league_headline(
@@ -20,11 +20,11 @@ def league_headline(
     """The findings of a league-table page in one paragraph. ``own_rules``: the file, where the rules are a user's."""
     rows = league.of(trust_type).dropna(subset="rank")
     if rows.empty:
-        return f"No {trust_type.lower()} can be ranked in {league.quarter}: neither scores nor averages are at hand."
+        return f"No {singular(trust_type)} can be ranked in {league.quarter}: neither scores nor averages are at hand."
     first, last = rows.iloc[0], rows.iloc[-1]
     return " ".join(
         [
-            *_what_if(own_rules),
+            *followed(own_rules, league.quarter, "tables"),
             _rebuilt(league, reproduction, trust_type),
             f"{first['trust_name']} is first with an average of {first['average_score']:.2f}; "
             f"{last['trust_name']} is last with {last['average_score']:.2f}.",
@@ -34,10 +34,15 @@ def league_headline(
     )
 
 
-def _what_if(own_rules: str | None) -> list[str]:
+def followed(own_rules: str | None, quarter: str, what: str) -> list[str]:
+    """Whose rules the "tables" or "pages" follow, where they are the user's own. Of a year that the kit knows they
+    are a "what if"; of another they may be NHS England's, and the kit cannot say."""
     if own_rules is None:
         return []
-    return [f"What if: these tables follow the rules in {PurePath(own_rules).name}, not NHS England's."]
+    name = PurePath(own_rules).name
+    if for_quarter(quarter) is None:
+        return [f"These {what} follow the rules in {name}; the kit has none of its own for {year_of(quarter)}."]
+    return [f"What if: these {what} follow the rules in {name}, not NHS England's."]
 
 
 def _rebuilt(league: LeagueTable, reproduction: Reproduction, trust_type: str) -> str:
@@ -136,6 +141,8 @@ def about_domains(league: LeagueTable, trust_type: str) -> Text:
 def about_override(league: LeagueTable, trust_type: str) -> Text:
     """Who is held back by the override; or that it is not known."""
     rows, held = league.of(trust_type), league.capped(trust_type)
+    if league.framework and league.framework.override is None and rows["recomputed"].all():
+        return Text(("The rules in use have no override: segments follow from averages alone.",))
     if rows["unadjusted_segment"].isna().any():
         return Text(
             (

@@ -11,6 +11,7 @@ from IPython.display import Markdown
 
 from nofcore import __version__, about, data_age, league, reproduce
 from nofcore.data_age import YEAR, DataAges
+from nofcore.findings.league import followed
 from nofcore.framework import Framework
 from nofcore.league import LeagueTable
 from nofcore.release import Release, no_rules
@@ -49,12 +50,8 @@ def study(figures: Release, framework: Framework | None, own_rules: str | None =
 
 def headline(found: Methods) -> str:
     """The findings of the page in one paragraph."""
-    what_if = (
-        f"What if: these pages follow the rules in {PurePath(found.own_rules).name}, not NHS England's."
-        if found.own_rules
-        else ""
-    )
-    return " ".join(filter(None, [what_if, _ages_said(found), _rules_said(found), _ranks_said(found)]))
+    rules = followed(found.own_rules, found.quarter, "pages")
+    return " ".join(filter(None, [*rules, _ages_said(found), _rules_said(found), _ranks_said(found)]))
 
 
 def _ages_said(found: Methods) -> str:
@@ -275,9 +272,8 @@ def about_metrics(found: Methods) -> Text:
         return Text((f"No metrics are listed: the kit has no rules for {found.quarter}.",))
     absent = found.ages.absent
     more = f" No figures are at hand in {found.quarter} for {len(absent)}: {', '.join(absent)}." if absent else ""
-    return Text(
-        (f"{len(found.framework.metric)} metrics are scored. Standards were read off published figures.{more}",)
-    )
+    source = "" if found.own_rules else " Standards were read off published figures."
+    return Text((f"{len(found.framework.metric)} metrics are scored.{source}{more}",))
 
 
 # --- the age of the figures -------------------------------------------------------------------------

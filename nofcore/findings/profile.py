@@ -16,7 +16,7 @@ from nofcore.measures import say
 from nofcore.metric_standing import BETTER, FEWEST, UNKNOWN, WORSE
 from nofcore.profile import Profile
 from nofcore.sensitivity import NOT_APPLICABLE
-from nofcore.wording import Bullets, Text, counted, plural, sentence
+from nofcore.wording import Bullets, Text, counted, given, plural, sentence
 
 WEAK = 0.2
 """Below this correlation likeness is called a weak guide."""
@@ -274,7 +274,7 @@ def about_domains(profile: Profile) -> Text:
             )
         )
     elif (rows["n_subtype"] == rows["n_type"]).all():
-        said.append("All trusts of the type are of one subtype.")
+        said.append("All trusts of the type are of one subtype." if profile.subtype else "No subtype is given for any.")
     few, many = int(rows["items"].min()), int(rows["items"].max())
     of_them = counted(many, "item") if few == many else f"{few} to {many} items"
     return Text(
@@ -513,7 +513,7 @@ def who_to_learn_from(profile: Profile) -> Parts:
 
 def _how_alike(profile: Profile) -> str:
     return (
-        f"For each of its worst metrics: trusts of the same subtype ({profile.subtype}) that do well on it, the most alike on the other items first. They "
+        f"For each of its worst metrics: trusts of the same subtype ({given(profile.subtype)}) that do well on it, the most alike on the other items first. They "
         f"score at least {GAP:g} point lower (1 is best), in the better half of the scale, on a published value that is ahead. Alike: a mean difference of scores no larger than "
         "that of the middle trust of the subtype, over the items that both have, at least half of those of this trust. Where counts are at hand, the difference "
         f"must be more than chance in them (5 %, each pair by itself). These rules are our choice. {_how_much_it_says(profile)}"

@@ -376,7 +376,7 @@ def limitations(found: Study) -> Text:
     said = [
         "Scenarios change one step at a time and are our choice. Crossed choices are few; which alternatives are crossed, and that each is as "
         "likely as any other, is our choice too.",
-        "Where nothing else is said the override flag is NHS England's, cut-offs are taken anew from the averages of all types of trust, as the rules "
+        "Where nothing else is said the override flag is NHS England's, cut-offs are taken anew, as the rules "
         "say, and ties take the better rank. All is about one quarter.",
     ]
     if not isinstance(found.raw_weights, str):

@@ -13,7 +13,7 @@ from nofcore.correlation import SMALL, Correlations
 from nofcore.drivers import Drivers
 from nofcore.peers import Correlates
 from nofcore.tables.base import Table
-from nofcore.wording import counted, plural
+from nofcore.wording import capital, counted, plural
 
 METHOD_NAMES = {"spearman": "Spearman", "kendall": "Kendall", "pearson": "Pearson"}
 P_DECIMALS = {"Coefficient": 2, "p": 4, "Adjusted p": 4}
@@ -109,7 +109,7 @@ def far_apart(found: Sequence[CrossTable], names: pd.Series, trust_type: str, qu
         parts.append(pd.DataFrame(part))
     frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["Trust"])
     caption = (
-        f"{plural(trust_type).capitalize()} furthest apart in two rankings, {quarter} (1 = best; at most six for each "
+        f"{capital(plural(trust_type))} furthest apart in two rankings, {quarter} (1 = best; at most six for each "
         "pair, at least a quarter of the ranking apart)."
     )
     return Table("far-apart", frame, caption, "Trust", sortable=len(frame) > 12)
@@ -268,7 +268,7 @@ def within_subtype(rows: pd.DataFrame, trust_type: str, quarter: str) -> Table:
         }
     )
     caption = (
-        f"{plural(trust_type).capitalize()}, {quarter}, ranked within their subtype on the average alone, without the "
+        f"{capital(plural(trust_type))}, {quarter}, ranked within their subtype on the average alone, without the "
         "financial override; equal averages share the best rank. Averages in points, 1 = best; below 0 in the last "
         "column is better than the subtype."
     )
@@ -343,7 +343,7 @@ def type_table(rows: pd.DataFrame, trust_types: Sequence[str], method: str, quar
     """The same pairs of metrics in several trust types. ``rows``: of `nofcore.consistency.by_type`."""
     frame = pd.DataFrame({"Metric": rows["name_a"], "With": rows["name_b"]})
     for trust_type in trust_types:
-        name = plural(trust_type).capitalize()
+        name = capital(plural(trust_type))
         frame[name] = rows[trust_type].astype(float)
         frame[f"{name}: number"] = rows[f"{trust_type}, n"].where(rows[trust_type].notna())
     caption = (
@@ -351,7 +351,7 @@ def type_table(rows: pd.DataFrame, trust_types: Sequence[str], method: str, quar
         "and the number of trusts behind it. A dash: that type has fewer than five trusts with both metrics, or one "
         "of them is the same for all."
     )
-    decimals = {plural(name).capitalize(): 2 for name in trust_types}
+    decimals = {capital(plural(name)): 2 for name in trust_types}
     return Table("types", frame, caption, "Metric", decimals, sortable=len(frame) > 12)
 
 

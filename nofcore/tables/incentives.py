@@ -8,7 +8,7 @@ from nofcore.incentives import HELD, IN_BEST, CliffEdges, NextSegment
 from nofcore.measures import say
 from nofcore.relative import Alone, Together
 from nofcore.tables.base import Table
-from nofcore.wording import plural
+from nofcore.wording import capital, plural
 
 KINDS = {
     "all": "All with values",
@@ -217,7 +217,7 @@ def just_short(edges: CliffEdges, trust_type: str, steps: float = 1) -> Table:
     )
     who = "one unit" if steps == 1 else f"{steps:g} units"
     caption = (
-        f"{plural(trust_type).capitalize()} within {who} of a standard, a floor or the next bracket, {edges.quarter}, and what the last "
+        f"{capital(plural(trust_type))} within {who} of a standard, a floor or the next bracket, {edges.quarter}, and what the last "
         "step is worth, most places first. Changes in points, negative is better."
     )
     decimals = {"Score change": 2, "Average change": 2}

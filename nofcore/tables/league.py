@@ -9,7 +9,7 @@ from nofcore.framework import Framework
 from nofcore.league import LeagueTable
 from nofcore.reproduce import Reproduction
 from nofcore.tables.base import Table
-from nofcore.wording import counted, plural
+from nofcore.wording import capital, counted, given, plural
 
 LEAGUE_LABELS = {
     "trust_name": "Trust",
@@ -102,7 +102,7 @@ def _item_name(item: str, framework: Framework | None) -> str:
 def segment_counts(league: LeagueTable, trust_type: str, by: str, label: str) -> Table:
     """Trusts by segment after the override and by ``by`` ("region" or "trust_subtype"), with totals."""
     rows = league.of(trust_type).dropna(subset="segment")
-    counts = pd.crosstab(rows[by], rows["segment"].astype(int))
+    counts = pd.crosstab(rows[by].map(given), rows["segment"].astype(int))
     last = league.framework.segment_count if league.framework else int(rows["segment"].max())
     counts = counts.reindex(columns=range(1, last + 1), fill_value=0)
     counts.columns = [f"Segment {segment}" for segment in counts.columns]
@@ -133,7 +133,7 @@ def capped(league: LeagueTable, trust_type: str) -> Table:
         }
     )
     caption = (
-        f"{plural(trust_type).capitalize()} held back by the financial override, {league.quarter}. Average in points, "
+        f"{capital(plural(trust_type))} held back by the financial override, {league.quarter}. Average in points, "
         "1 = best. Before override: segment without it. Without override: rank if no trust were held back."
     )
     return Table("capped", frame, caption, "Trust", {"Average": 2}, sortable=len(frame) > 12)

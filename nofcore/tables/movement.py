@@ -11,7 +11,7 @@ from nofcore.metric_changes import COMPARED, MetricChanges
 from nofcore.movement import Movement
 from nofcore.stability import Persistence, Stability, transitions
 from nofcore.tables.base import Table
-from nofcore.wording import plural
+from nofcore.wording import capital, plural
 
 
 def movers_table(movement: Movement, ranges: ChangeRanges | str) -> Table:
@@ -53,7 +53,7 @@ def movers_table(movement: Movement, ranges: ChangeRanges | str) -> Table:
     better = "Average in points, 1 = best, 4 = worst, so a change below 0 is for the better."
     if movement.rules_changed:
         better = "Average in points, 1 = best, 4 = worst, by the rules of each year: its change is not one of performance alone."
-    caption = f"{plural(movement.trust_type).capitalize()}, {_span(movement)}. {better}{said}"
+    caption = f"{capital(plural(movement.trust_type))}, {_span(movement)}. {better}{said}"
     decimals = {f"Average {old}": 2, f"Average {new}": 2, "Change": 2, "On shared metrics": 2, "By chance (%)": 1}
     return Table("movement", frame, caption, "Trust", decimals, True, right)
 
@@ -129,7 +129,7 @@ def left_or_joined(movement: Movement) -> Table:
             "Average then": rows["average"],
         }
     )
-    caption = f"{plural(movement.trust_type).capitalize()} that are not ranked in both quarters, {_span(movement)}."
+    caption = f"{capital(plural(movement.trust_type))} that are not ranked in both quarters, {_span(movement)}."
     return Table("others", frame, caption, "Trust", {"Average then": 2})
 
 
@@ -205,7 +205,7 @@ def transition_matrix(movement: Movement) -> Table:
     frame["All"] = total.to_numpy()
     frame["Changed"] = (total - np.diag(counts)).to_numpy()
     caption = (
-        f"{plural(movement.trust_type).capitalize()} from segment in {old} (rows) to segment in {new} (columns), after "
+        f"{capital(plural(movement.trust_type))} from segment in {old} (rows) to segment in {new} (columns), after "
         "the override: "
         "number, and share of the row."
     )
@@ -273,7 +273,7 @@ def persistence_table(found: Persistence, trust_type: str) -> Table:
     if found.drawn:
         frame = frame.iloc[np.argsort(-low.fillna(0).to_numpy(), kind="stable")]
     caption = (
-        f"{plural(trust_type).capitalize()} in segment {found.segment} in every quarter from {found.quarters[0]} to "
+        f"{capital(plural(trust_type))} in segment {found.segment} in every quarter from {found.quarters[0]} to "
         f"{found.quarters[-1]}.{said}"
     )
     return Table("persistence", frame, caption, "Trust", right=tuple(right), sortable=len(frame) > 12)
@@ -323,7 +323,7 @@ def fell_while_better(found: MetricChanges, movement: Movement) -> Table:
         }
     )
     caption = (
-        f"{plural(movement.trust_type).capitalize()} whose rank fell, {_span(movement)}, though more than half of "
+        f"{capital(plural(movement.trust_type))} whose rank fell, {_span(movement)}, though more than half of "
         "their metrics with a "
         "new figure got better."
     )

@@ -11,7 +11,7 @@ from nofcore.sensitivity import APPLIED, TAIL, LeftOut, Outcome, Sensitivity
 from nofcore.sobol import Indices
 from nofcore.tables.base import Table
 from nofcore.weights import Acceptability
-from nofcore.wording import plural
+from nofcore.wording import capital, plural
 
 FEW = 3
 """A cell names up to so many trusts or scenarios, and counts the others."""
@@ -378,7 +378,7 @@ def override_trusts(found: Overrides, trust_type: str) -> Table:
         }
     )
     caption = (
-        f"{plural(trust_type).capitalize()} whose segment or rank the official override changes, {found.quarter}, those that lose most "
+        f"{capital(plural(trust_type))} whose segment or rank the official override changes, {found.quarter}, those that lose most "
         "first. Rank without: no trust is capped. Places lost: negative where places are gained."
     )
     return Table("override-trusts", frame, caption, "Trust", {"Average": 2}, sortable=True)
@@ -392,5 +392,5 @@ def override_flags(found: Overrides, rule: str, trust_type: str) -> Table:
     frame = pd.DataFrame(
         {"Trust": rows["trust_name"], "NHS England": rows["published"].map(said), "Derived": rows["derived"].map(said)}
     )
-    caption = f"{plural(trust_type).capitalize()} whose derived flag is not the published one, {found.quarter}."
+    caption = f"{capital(plural(trust_type))} whose derived flag is not the published one, {found.quarter}."
     return Table("override-flags", frame, caption, "Trust")
