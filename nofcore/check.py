@@ -11,30 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nofcore import framework, official
 from nofcore.errors import InputError, Problem, one_line
 from nofcore.wording import counted
 
-
-@dataclass(frozen=True)
-class Unusual:
-    """Something acceptable that should be known: ``kind`` (a fixed word), how many, in words, and where."""
-
-    kind: str
-    count: int
-    message: str
-    file: str | None = None
-    quarter: str | None = None
-
-    def as_dict(self) -> dict:
-        return {
-            "kind": self.kind,
-            "count": self.count,
-            "message": one_line(self.message),
-            "file": self.file,
-            "quarter": self.quarter,
-        }
+if TYPE_CHECKING:
+    from nofcore.checks.unusual import Unusual
 
 
 @dataclass(frozen=True)
@@ -170,7 +154,7 @@ def _about_framework(rules: framework.Framework) -> str:
 
 def _check_figures(path: Path, files: list[Path]) -> Finding:
     from nofcore import release
-    from nofcore.checks import reading, rederive
+    from nofcore.checks import reading, rederive, unusual
 
     gathered = reading.gather(files, path.name)
     if gathered.archive is None:
@@ -191,23 +175,10 @@ def _check_figures(path: Path, files: list[Path]) -> Finding:
         path,
         tuple(problem for one in made for problem in one.problems),
         (*_about_figures(archive), *archive.notes),
-        tuple(_suppressed(gathered.files)),
+        tuple(unusual.find(gathered.files, archive)),
         tuple(rebuilt),
         tuple(note for one in made for note in one.notes),
     )
-
-
-def _suppressed(files) -> list[Unusual]:
-    return [
-        Unusual(
-            "suppressed",
-            file.suppressed,
-            f"{file.path.name}: {counted(file.suppressed, 'figure')} missing or suppressed",
-            file.path.name,
-        )
-        for file in files
-        if file.suppressed
-    ]
 
 
 def _about_figures(archive) -> list[str]:

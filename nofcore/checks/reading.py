@@ -102,8 +102,9 @@ class Places:
     def of_result(self, trust_code: str, figure: str) -> tuple[str, int | None, str | None]:
         """File, row and column of one of the trust's own figures, such as ``rank``: of its row in a league-table
         file where that gives it, else of the row of a data file that holds it."""
-        if trust_code in self._tables.index and pd.notna(self._tables[figure].get(trust_code, None)):
-            file, row = self._tables.loc[trust_code, ["file", "row"]]
+        tables = self._tables
+        if figure in tables and trust_code in tables.index and pd.notna(tables.at[trust_code, figure]):
+            file, row = tables.loc[trust_code, ["file", "row"]]
             return file, int(row), official.SHOWN[figure]
         identifiers = self.framework.identifiers if self.framework else None
         held = {

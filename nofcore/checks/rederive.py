@@ -8,6 +8,7 @@ reported once, where it stands, and not by all that depends on it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +21,8 @@ from nofcore.checks.reading import Places
 from nofcore.errors import InputError, Problem
 from nofcore.framework import Framework
 from nofcore.release import Release
-from nofcore.reproduce import CLOSE, FROM_SCORES, FROM_VALUES
+from nofcore.reproduce import CLOSE, FROM_RESULTS, FROM_SCORES, FROM_VALUES
+from nofcore.wording import counted
 
 FROM_UNADJUSTED = "published unadjusted segment and deficit flag"
 FROM_RANKS = "published values within each trust type"
@@ -53,7 +55,8 @@ class Rederived:
     """What came of making the published figures of a quarter again.
 
     ``compared``: quantity, start (from what), compared, agree, open (tied at published precision, and within the
-    places that the tie allows; or out by the last digit alone where unrounded scores are in doubt); ``problems``: the contradictions; ``notes``: what could not be made again, and why.
+    places that the tie allows; or out by the last digit alone where unrounded scores are in doubt); ``problems``: the
+    contradictions; ``notes``: what could not be made again, and why.
     """
 
     quarter: str
@@ -85,10 +88,11 @@ class _Quarter:
         self._metric_ranks(checked)
         wrong = self._metric_scores()
         self._unfitting_scores()
-        self._say_of_ranks()
         mended = self._mended(wrong) if self.bad_scores else self.release
         found = reproduce.reproduce(mended, self.framework, ["scores"])
+        found = self._without_misfit(found, wrong)
         self._scores_of_trusts(found.comparisons)
+        self._say_of_ranks()
         self._domain_segments(found.comparisons)
         self._results(found.comparisons)
         self.notes += [self._named(note) for note in found.notes if "not re" in note or "nothing could be" in note]
@@ -97,8 +101,7 @@ class _Quarter:
         return Rederived(self.release.quarter, compared, problems, tuple(dict.fromkeys(self.notes)))
 
     def _named(self, note: str) -> str:
-        start = f"{self.release.quarter}: "
-        return start + str(note).replace(start, "", 1)
+        return str(note) if self.release.quarter in note else f"{self.release.quarter}: {note}"
 
     def _add(self, place: tuple, message: str):
         file, row, column = place
@@ -122,14 +125,12 @@ class _Quarter:
                 f"each other among the values and ranks of {row.trust_type}s; correct the one that is wrong",
             )
         for row in checked.gaps.itertuples(index=False):
-            mine = self.release.observations
-            codes = self.release.trusts.index[self.release.trusts["trust_type"] == row.trust_type]
-            first = mine[(mine["metric_id"] == row.metric_id) & mine["trust_code"].isin(codes)]["trust_code"].iat[0]
-            file, _ = self.places.of_metric(first, row.metric_id)
+            file, line = self.places.of_metric(row.trust_code, row.metric_id)
+            what = f"rank {row.rank:g} of {row.trust_code} is" if row.wrong == 1 else f"{row.wrong} ranks are"
             self._add(
-                (file, None, "Rank"),
-                f"{row.metric_id}: {row.wrong} ranks cannot be those of the {row.rows} rows of {row.trust_type}s (the "
-                f"highest is {row.highest}); rows are missing or have been added, so get the whole file again",
+                (file, line, "Rank"),
+                f"{row.metric_id}: {what} not among those that {counted(row.rows, 'row')} of {row.trust_type}s can have "
+                f"(the highest: {row.rank:g} of {row.trust_code}); rows are missing or were added, so get the whole file again",
             )
         wrong = len(checked.outside) + int(checked.gaps["wrong"].sum())
         self._count("rank of a metric", FROM_RANKS, checked.compared, checked.compared - wrong, 0)
@@ -178,7 +179,8 @@ class _Quarter:
     def _contradicted_scores(self, score: str, wrong: pd.DataFrame, rows: pd.DataFrame):
         entry = self.framework.by_score[score]
         value = getattr(entry, "value", None)
-        if any(metric_id == value for _, metric_id in self.bad_values):
+        parts = [] if value else [self.framework.by_score[part].value for part in (entry.rows, entry.columns)]
+        if any(metric_id in (value, *parts) for _, metric_id in self.bad_values):
             return  # one value out of its place moves the scores of all that it passes; it has been named
         if len(wrong) > ALIKE:
             mine = rows.assign(outside=out_of_order(rows["rebuilt"], rows["published"]))
@@ -221,29 +223,68 @@ class _Quarter:
                 continue
             for code in self._misfits(score):
                 self.bad_scores.add((code, score))
-                file, line = self.places.of_metric(code, score)
-                self._add(
-                    (file, line, "Value"),
-                    f"{score} of {self._who(code)}: no trust can have this score, as the others are spread over a number of "
-                    "places in which it has none; correct it",
-                )
+                self.of_ranks.pop((code, score), None)
+                self._no_such_score(code, score)
         self.unrecovered = set(lost["trust_code"])
 
     def _misfits(self, score: str) -> list[str]:
-        rows = self.release.observations
-        rows = rows[rows["metric_id"] == score]
-        codes = []
-        for value, group in rows[rows["value"].notna()].groupby("value"):
-            if len(group) > 1:
-                continue
-            rest = replace(
-                self.release,
-                observations=pd.concat([rows[rows["value"] != value], self._in_other_units(score)]),
-            )
-            made = scoring.published_scores(rest, self.framework)
-            if len(made) and made["recovered"].all():
-                codes.append(group["trust_code"].iat[0])
+        """The trust without whose score all the others lie on one grid; none if that holds of none or of several."""
+        codes = [code for code, made in self._left_out(score) if len(made) and made["recovered"].all()]
         return codes if len(codes) == 1 else []
+
+    def _left_out(self, score: str) -> Iterator[tuple[str, pd.DataFrame]]:
+        """For each trust whose score of a metric no other has: the trust, and the scores recovered without it."""
+        rows = self.release.observations
+        rows = rows[(rows["metric_id"] == score) & rows["value"].notna()]
+        for _, group in rows.groupby("value"):
+            if len(group) == 1:
+                rest = pd.concat([rows.drop(group.index), self._in_other_units(score)])
+                made = scoring.published_scores(replace(self.release, observations=rest), self.framework)
+                yield group["trust_code"].iat[0], made
+
+    def _without_misfit(self, found: reproduce.Reproduction, wrong: pd.DataFrame) -> reproduce.Reproduction:
+        """One wrong score may still fit a grid, of more places than the true one, which puts the averages of many
+        trusts out by the last digit. Where leaving out one score sets the others right, it is named."""
+        rows = found.comparisons
+        off = rows[(rows["start"] == FROM_SCORES) & (rows["quantity"] == "domain score")]
+        off = self._beyond_doubt(off)
+        for item, group in off.groupby("item"):
+            if len(group) <= ALIKE:
+                continue
+            domain = next(domain.key for domain in self.framework.domain if domain.score == item)
+            for metric in self.framework.metric:
+                if metric.domain != domain or scoring.spread_of(metric, self.framework) is None:
+                    continue
+                better = self._set_right(metric.score, item, len(group), wrong)
+                if better is not None:
+                    return better
+        return found
+
+    def _set_right(self, score: str, item: str, off: int, wrong: pd.DataFrame) -> reproduce.Reproduction | None:
+        now = scoring.published_scores(self.release, self.framework)
+        now = now[now["metric_id"] == score].set_index("trust_code")["score"]
+        for code, made in self._left_out(score):
+            made = made.set_index("trust_code")["score"]
+            if np.allclose(made, now.loc[made.index], atol=scoring.EXACT):
+                continue
+            self.bad_scores.add((code, score))
+            found = reproduce.reproduce(self._mended(wrong), self.framework, ["scores"])
+            rows = found.comparisons
+            left = self._beyond_doubt(rows[(rows["start"] == FROM_SCORES) & (rows["item"] == item)])
+            if len(left) < off / ALIKE:
+                self.of_ranks.pop((code, score), None)
+                self._no_such_score(code, score)
+                return found
+            self.bad_scores.discard((code, score))
+        return None
+
+    def _no_such_score(self, code: str, score: str):
+        file, line = self.places.of_metric(code, score)
+        self._add(
+            (file, line, "Value"),
+            f"{score} of {self._who(code)}: no trust can have this score, as the others are spread over a number of places in "
+            "which it has none; correct it",
+        )
 
     def _in_other_units(self, score: str) -> pd.DataFrame:
         """Rows that tell which trusts stand outside the pool."""
@@ -287,6 +328,7 @@ class _Quarter:
                 self._add_result(row, "average metric score")
         for code, group in contradicted.items():
             for row in group.itertuples(index=False) if code not in seen else ():
+                self.of_ranks.pop((code, row.item), None)
                 file, line = self.places.of_metric(code, row.item)
                 self._add(
                     (file, line, "Value"),
@@ -298,22 +340,24 @@ class _Quarter:
         """What differs, but for trusts of which a score is known to be wrong, and by more than the last digit where
         unrounded scores are in doubt."""
         wrong = {code for code, _ in self.bad_scores}
-        doubted = rows["trust_code"].isin(self.unrecovered) | rows["item"].isin(self._doubted_domains())
+        doubted = rows["trust_code"].isin(self.unrecovered)
+        for domain, codes in self._doubted().items():
+            doubted |= rows["item"].isin([domain, ""]) & rows["trust_code"].isin(codes)
         loose = doubted & ((rows["rebuilt"] - rows["published"]).abs() < CLOSE * 1.5)
         return rows[_differs(rows) & ~rows["trust_code"].isin(wrong) & ~loose]
 
-    def _doubted_domains(self) -> set[str]:
-        """Domain scores with a metric of which few scores are at hand, and not the whole pool; "" (the average) if any."""
+    def _doubted(self) -> dict[str, set[str]]:
+        """Trusts with a score of a metric of which few scores are at hand and not the whole pool, by domain score."""
         seen = scoring.observed(self.release, self.framework.score_ids)
-        have, counts = set(seen["trust_type"]), seen["metric_id"].value_counts()
-        spread = ("rank", "standard", "floor")
-        keys = {
-            metric.domain
-            for metric in self.framework.metric
-            if metric.model in spread and metric.pool == "all"
-            if not set(metric.trust_types) <= have and 0 < counts.get(metric.score, 0) < FEW
-        }
-        return {domain.score for domain in self.framework.domain if domain.key in keys} | ({""} if keys else set())
+        have = set(seen["trust_type"])
+        found: dict[str, set[str]] = {}
+        scores = {domain.key: domain.score for domain in self.framework.domain}
+        for metric in self.framework.metric:
+            codes = set(seen.loc[seen["metric_id"] == metric.score, "trust_code"])
+            whole = metric.pool == "type" or set(metric.trust_types) <= have
+            if scoring.spread_of(metric, self.framework) and not whole and len(codes) < FEW:
+                found.setdefault(scores[metric.domain], set()).update(codes)
+        return found
 
     def _score_behind(self, average, domains: pd.DataFrame):
         """Average and domain score contradict the metric scores alike: one of these has been changed or is missing."""
@@ -386,7 +430,26 @@ class _Quarter:
                 self._contradicted_ranks(off, quantity)
             else:
                 for row in off.itertuples(index=False):
-                    self._add_result(row, quantity)
+                    if quantity == "segment" and not self._contradicts_rank(row.trust_code, rows):
+                        self._flag_behind(row)
+                    else:
+                        self._add_result(row, quantity)
+
+    def _contradicts_rank(self, code: str, rows: pd.DataFrame) -> bool:
+        """Whether the published league rank speaks against the published segment."""
+        ranks = rows[
+            (rows["quantity"] == "league rank") & (rows["start"] == FROM_RESULTS) & (rows["trust_code"] == code)
+        ]
+        return bool(_differs(ranks).any()) or ranks.empty
+
+    def _flag_behind(self, row):
+        """The segment does not follow from the flag, and the league rank bears the segment out."""
+        file, line, column = self.places.of_result(row.trust_code, "in_deficit")
+        self._add(
+            (file, line, column),
+            f"{self._who(row.trust_code)}: by this deficit flag the segment would be {row.rebuilt:g}, and it is published as "
+            f"{row.published:g}, with a league rank that agrees; correct the one that is wrong",
+        )
 
     def _from_unadjusted(self) -> pd.DataFrame:
         empty = pd.DataFrame(columns=reproduce.COMPARISON_COLUMNS)
