@@ -136,7 +136,8 @@ def _or_why_not(work: Callable[[], Result]) -> Result | str:
 def _left_out(figures: Release, rebuilt: LeagueTable, trust_type: str, what: str) -> LeftOut | str:
     def work() -> LeftOut:
         found = sensitivity.leave_out(figures, rebuilt, what)
-        found.summary(trust_type)
+        if found.summary(trust_type)["mean_change"].isna().all():
+            raise InputError(f"no {what} can be left out: nothing, or nothing that differs, would be left to average")
         return found
 
     return _or_why_not(work)

@@ -60,8 +60,12 @@ def singular(trust_type: str) -> str:
 
 
 def plural(trust_type: str) -> str:
-    """ "Acute trust" -> "acute trusts", "ICB" -> "ICBs", "Health body" -> "health bodies"; see `singular`."""
-    name = singular(trust_type)
+    """ "Acute trust" -> "acute trusts", "ICB" -> "ICBs", "Health body (HB)" -> "health bodies (HB)"; see `singular`."""
+    name, bracket, short = singular(trust_type).partition(" (")
+    return _with_s(name) + bracket + short
+
+
+def _with_s(name: str) -> str:
     if name[-1:] == "y" and name[-2:-1].islower() and name[-2:-1] not in "aeiou":
         return f"{name[:-1]}ies"
     return name if name.endswith("s") else f"{name}s"

@@ -13,7 +13,20 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from nofcore import check, cli, framework, league, measures, release, reproduce, scoring, sobol, wording
+from nofcore import (
+    charts,
+    check,
+    cli,
+    framework,
+    league,
+    measures,
+    release,
+    reproduce,
+    scoring,
+    sensitivity_study,
+    sobol,
+    wording,
+)
 from nofcore.report import plan
 from tests import makers
 
@@ -267,6 +280,27 @@ def test_the_table_in_the_docs_against_fractions():
     assert found == {code: row for code, row in table_by_hand(QUARTERS[1]).items() if code.startswith("XI")}
 
 
+FIVE = ("percentiles = [25, 50, 75]", "percentiles = [20, 40, 60, 80]")
+
+
+def test_charts_know_more_segments_than_four(tmp_path, figures):
+    rebuilt = league.build(figures, framework.load(own(tmp_path, FIVE)))
+    chart = charts.averages(rebuilt, ICB)
+    assert [text.get_text() for text in chart.figure.axes[0].get_legend().get_texts()] == [
+        f"Segment {segment}" for segment in range(1, 6)
+    ]
+    assert "segment 5: 3 trusts" in chart.alt
+
+
+def test_rules_with_one_domain_say_that_it_cannot_be_left_out(tmp_path, figures):
+    text = re.sub(r'\[\[domain\]\]\nkey = "(health|money)"[^\[]*', "", RULES.read_text("utf-8"))
+    path = tmp_path / "one.toml"
+    path.write_text(re.sub(r'domain = "\w+"', 'domain = "access"', text), "utf-8")
+    found = sensitivity_study.study(figures, framework.load(path), ICB, draws=50, sobol_n=2)
+    assert found.domains.startswith("no domain can be left out")
+    assert set(found.metrics.summary(ICB).index) == {score for score, *_ in METRICS.values()}
+
+
 def test_domain_segments_are_cut_within_the_type_where_segments_are(figures, rules):
     rebuilt = league.build(figures, rules)
     scores = scores_by_hand(QUARTERS[1])
@@ -408,7 +442,7 @@ def test_a_year_without_rules_says_so(tmp_path, capsys):
     [
         ("Acute trust", "acute trusts"), ("Mental health and community trust", "mental health and community trusts"),
         ("Integrated Care Board", "integrated care boards"), ("ICB", "ICBs"), ("NHS trust", "NHS trusts"),
-        ("Health body", "health bodies"), ("Ambulance trusts", "ambulance trusts"), ("Primary care relay", "primary care relays"),
+        ("Health body", "health bodies"), ("Integrated Care Board (ICB)", "integrated care boards (ICB)"), ("Ambulance trusts", "ambulance trusts"), ("Primary care relay", "primary care relays"),
     ],
 )  # fmt: skip
 def test_types_in_a_sentence(name, many):

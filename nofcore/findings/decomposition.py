@@ -38,7 +38,7 @@ def about_decomposition(found: Study) -> Text:
         + f", the set of metrics {size['metrics']:.1f}" * by_items
         + f", trusts that left or joined {size['field']:.1f}" * bool(len(found.movement.others))
         + f".{_not_its_own(found, split)}"
-        + " The cut-offs are quartiles of the averages of all trusts of all types, held here as they were in each quarter."
+        + " The cut-offs are percentiles of the averages of all trusts of all types, held here as they were in each quarter."
         * _quartiles(found),
     ]
     if not by_items:

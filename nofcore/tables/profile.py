@@ -67,7 +67,7 @@ def trust_domains(profile: Profile) -> Table:
             "Items": rows["items"],
         }
     )
-    segment = "Segment: of the domain, by quartiles of all trusts in England."
+    segment = "Segment: of the domain, by the rule for segments."
     if rows["segment"].isna().all():
         segment = "Segment: – because it is not known how domain scores are cut."
     caption = (
