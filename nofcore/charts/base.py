@@ -1,7 +1,7 @@
 """What all charts share: a figure with its text alternative, colours and sizes.
 
-Segments have the same four colours everywhere, told apart by colour-blind readers, and a marker
-shape each as a second cue.
+Segments have the same colours everywhere, told apart by colour-blind readers, and a marker shape
+each as a second cue. NHS England's are four; rules of one's own may have more, up to eight.
 """
 
 from __future__ import annotations
@@ -19,9 +19,12 @@ from matplotlib.figure import Figure
 from nofcore import exhibits
 
 STYLE = Path(__file__).with_name("style.mplstyle")
-SEGMENT_COLOURS = {1: "#0b4f9e", 2: "#5aa2e0", 3: "#f2a33a", 4: "#a63f00"}
-SEGMENT_MARKERS = {1: "o", 2: "s", 3: "D", 4: "^"}
-SEGMENT_HATCHES = {1: "", 2: "----", 3: "////", 4: "xxxx"}
+SEGMENT_COLOURS = {
+    1: "#0b4f9e", 2: "#5aa2e0", 3: "#f2a33a", 4: "#a63f00",
+    5: "#4a1c40", 6: "#8f7a8b", 7: "#2f3a3f", 8: "#9aa39b",
+}  # fmt: skip
+SEGMENT_MARKERS = {1: "o", 2: "s", 3: "D", 4: "^", 5: "v", 6: "P", 7: "X", 8: "p"}
+SEGMENT_HATCHES = {1: "", 2: "----", 3: "////", 4: "xxxx", 5: "....", 6: "||||", 7: "++++", 8: "\\\\\\\\"}
 NARROW = 5
 """A chart of up to this many inches in width is shown whole on a phone; a wider one keeps its size and scrolls."""
 NAMED = 70
@@ -56,11 +59,16 @@ class Chart:
             if self.figure.get_figwidth() <= NARROW:
                 about["narrow"] = True
             if exhibits.wanted():
-                image = io.BytesIO()
-                self.figure.savefig(image, format="png", dpi=exhibits.PRINT_DPI, metadata={"Software": None})
-                bundle["image/png"] = base64.b64encode(image.getvalue()).decode("ascii")
+                bundle["image/png"] = self._picture()
         plt.close(self.figure)
         return bundle, {"image/svg+xml": about}
+
+    def _picture(self) -> str:
+        """The chart for print as PNG, in base64."""
+        self.figure.set_layout_engine("none")  # laid out already
+        image, quick = io.BytesIO(), {"compress_level": 3}
+        self.figure.savefig(image, format="png", dpi=exhibits.PRINT_DPI, metadata={"Software": None}, pil_kwargs=quick)
+        return base64.b64encode(image.getvalue()).decode("ascii")
 
     def _fractions(self) -> dict[str, list[float]]:
         """The places as fractions of the figure's width and height, from its upper left corner."""

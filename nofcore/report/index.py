@@ -23,12 +23,13 @@ class Entry:
     """A page on the index.
 
     ``made``: the time at which a page of an earlier run was made, None for one of this run; ``trust``: the code of
-    the trust that the page is on alone; ``files``: the names of the files there are beside it; ``failed``: why this
-    run could not make it. A page that failed may be there from an earlier run.
+    the trust that the page is on alone; ``failed``: why this run could not make it, though it may be there from an earlier
+    one; ``notebook``: the name of its source, by which pages are ordered; ``kept``: up to date, so not made again.
     """
 
     slug: str
     title: str
+    notebook: str = ""
     group: str = ""
     kind: str = ""
     text: str = ""
@@ -36,7 +37,7 @@ class Entry:
     trusts: Mapping[str, str] = field(default_factory=dict)
     trust: str | None = None
     workbook: str | None = None
-    notebook: bool = False
+    executed: bool = False
     made: str | None = None
     failed: str | None = None
     kept: bool = False
@@ -96,6 +97,7 @@ def _of_outcome(outcome: Outcome, out: Path) -> Entry:
     return Entry(
         page.slug,
         page.title,
+        page.notebook.name,
         page.group,
         page.kind,
         headline.get("text", ""),
@@ -115,6 +117,7 @@ def _noted(slug: str, out: Path, time: str) -> Entry | None:
         return Entry(
             slug,
             origin["title"],
+            origin["notebook"][0],
             origin["group"],
             origin["kind"],
             headline.get("text", ""),
@@ -143,9 +146,9 @@ def _files(slug: str, out: Path) -> tuple[str | None, bool]:
 
 
 def _grouped(entries: Iterable[Entry]) -> dict[str, dict[str, list[Entry]]]:
-    """Pages by group, then by kind, in the order in which they come."""
+    """Pages by group and kind, as these come, and then in the order of their notebooks."""
     groups: dict[str, dict[str, list[Entry]]] = {}
-    for entry in entries:
+    for entry in sorted(entries, key=lambda entry: entry.notebook):
         groups.setdefault(entry.group, {}).setdefault(entry.kind, []).append(entry)
     return groups
 

@@ -17,6 +17,8 @@ from nofcore import exhibits
 
 # What great_tables says of every cell that the row's and the column's headings say already; half a page otherwise.
 SAID_TWICE = re.compile(r' (?:headers|id|rowspan="1" colspan|data-quarto-[a-z-]+)="[^"]*"')
+SENTENCE = 45
+"""A column of texts of more characters than this gets a breadth of its own."""
 CLASSES = re.compile(r' class="([^"]*)"')
 
 
@@ -56,7 +58,21 @@ class Table:
         sortable = " data-sortable" if self.sortable else ""
         caption = f"<caption><span>{html.escape(self.caption)}</span></caption>"
         slim = re.sub(r"<table[^>]*>", lambda _: f'<table class="gt_table"{sortable}>{caption}', _slim(text[start:end]))
-        return f"{text[:start]}{slim}{text[end:]}"
+        return f"{text[:start]}{self._with_room(slim)}{text[end:]}"
+
+    def _with_room(self, text: str) -> str:
+        """The table with room for columns of sentences, which a browser would squeeze to a word a line."""
+        columns = iter([self.header, *(column for column in self.frame if column != self.header)])
+        texts = {
+            column
+            for column in self.frame.columns.difference([self.header])
+            if self.frame[column].map(lambda cell: len(cell) if isinstance(cell, str) else 0).max() > SENTENCE
+        }
+
+        def heading(found: re.Match) -> str:
+            return '<th class="wide" scope="col">' if next(columns, None) in texts else found[0]
+
+        return re.sub(r'<th (?:class="[^"]*" )?scope="col">', heading, text)
 
     @property
     def shown_decimals(self) -> dict[str, int]:

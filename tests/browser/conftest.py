@@ -46,15 +46,12 @@ def browser():
         chromium.close()
 
 
-@pytest.fixture
-def visit(browser):
+@pytest.fixture(scope="session")
+def open_page(browser):
     """A function that opens a file; what the page asks for and complains of is in ``requests`` and ``complaints``."""
-    contexts = []
 
-    def open_page(path: Path, width: int = 1280, fragment: str = ""):
-        context = browser.new_context(viewport={"width": width, "height": 900})
-        contexts.append(context)
-        page = context.new_page()
+    def opened(path: Path, width: int = 1280, fragment: str = ""):
+        page = browser.new_context(viewport={"width": width, "height": 900}).new_page()
         page.requests, page.complaints = [], []
         page.on("request", lambda request: page.requests.append(request.url))
         page.on("pageerror", lambda error: page.complaints.append(str(error)))
@@ -65,6 +62,18 @@ def visit(browser):
             page.wait_for_selector(".dt-container")
         return page
 
-    yield open_page
-    for context in contexts:
-        context.close()
+    return opened
+
+
+@pytest.fixture
+def visit(open_page):
+    """`open_page` for tests that change the page, which is closed after them."""
+    pages = []
+
+    def visited(*arguments):
+        pages.append(open_page(*arguments))
+        return pages[-1]
+
+    yield visited
+    for page in pages:
+        page.context.close()

@@ -21,37 +21,42 @@ LONG = "league-table"
 LARGEST_PAGE, LARGEST_INDEX = 2_000_000, 300_000  # bytes
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(scope="module", params=KINDS)
 def path(request, report) -> Path:
     """One page of each kind."""
     return _page(report, request.param)
 
 
+@pytest.fixture(scope="module")
+def shown(path, open_page):
+    """That page, opened once for all that look at it without changing it, on a screen of 1280 by 900."""
+    page = open_page(path)
+    page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true; })")
+    yield page
+    page.context.close()
+
+
 def _page(report: Path, kind: str) -> Path:
-    found = sorted(report.glob(f"{kind}*.html"))
+    found = sorted(report.glob(f"{kind}*.html"), key=lambda path: -path.stat().st_size)  # the largest of its kind
     assert found, f"the report has no page {kind}"
     return found[0]
 
 
-def test_axe_finds_nothing_wrong(path, visit):
-    page = visit(path)
-    page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true; })")
-    page.evaluate((Path(find_spec("axe_playwright_python").origin).parent / "axe.min.js").read_text("utf-8"))
-    found = page.evaluate("axe.run(document, { resultTypes: ['violations', 'passes'] })")
+def test_axe_finds_nothing_wrong(shown):
+    shown.evaluate((Path(find_spec("axe_playwright_python").origin).parent / "axe.min.js").read_text("utf-8"))
+    found = shown.evaluate("axe.run(document, { resultTypes: ['violations', 'passes'] })")
     assert len(found["passes"]) > 10
     assert [(one["id"], one["help"], one["nodes"][0]["html"][:200]) for one in found["violations"]] == []
 
 
-def test_no_request_leaves_the_page_and_nothing_goes_wrong(path, visit):
-    page = visit(path)
-    asked = [url for url in page.requests if not url.startswith(("data:", "blob:"))]
+def test_no_request_leaves_the_page_and_nothing_goes_wrong(path, shown):
+    asked = [url for url in shown.requests if not url.startswith(("data:", "blob:"))]
     assert asked == [path.as_uri()]
-    assert page.complaints == []
+    assert shown.complaints == []
 
 
-def test_every_link_and_download_is_there(path, visit):
-    page = visit(path)
-    for link in page.eval_on_selector_all("a[href]", "all => all.map(link => link.href)"):
+def test_every_link_and_download_is_there(path, shown):
+    for link in shown.eval_on_selector_all("a[href]", "all => all.map(link => link.href)"):
         parts = urlsplit(link)
         if parts.scheme == "https":
             assert parts.netloc.endswith(("nationalarchives.gov.uk", "england.nhs.uk")), link
@@ -59,7 +64,7 @@ def test_every_link_and_download_is_there(path, visit):
         target = Path(unquote(parts.path))
         assert target.is_file(), link
         if target == path and parts.fragment and not parts.fragment.startswith("trust="):
-            assert page.locator(f"[id='{parts.fragment}']").count() == 1, link
+            assert shown.locator(f"[id='{parts.fragment}']").count() == 1, link
 
 
 def test_no_page_is_too_large(report):
@@ -69,11 +74,11 @@ def test_no_page_is_too_large(report):
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_nothing_is_cut_off(path, visit, width):
+def test_nothing_is_cut_off(shown, width):
     """Nothing is wider than the screen but what scrolls in a box of its own."""
-    page = visit(path, width)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    beyond = page.evaluate(
+    shown.set_viewport_size({"width": width, "height": 900})
+    assert shown.evaluate("document.documentElement.scrollWidth") <= width
+    beyond = shown.evaluate(
         """width => [...document.querySelectorAll('body *')].filter(part => {
             const box = part.getBoundingClientRect();
             return box.width > 0 && box.right > width + 1 && !part.closest('.scroll, pre, .skip, .out-of-sight, datalist');
@@ -83,8 +88,9 @@ def test_nothing_is_cut_off(path, visit, width):
     assert beyond == []
 
 
-def test_the_skip_link_leads_to_the_content(path, visit):
-    page = visit(path)
+@pytest.mark.parametrize("kind", ["index", LONG])
+def test_the_skip_link_leads_to_the_content(report, visit, kind):
+    page = visit(_page(report, kind))
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
@@ -179,25 +185,25 @@ def test_the_index_finds_a_trust_and_leads_to_its_pages(report, visit):
     shown = [row for row in rows.all() if row.is_visible()]
     assert [row.locator("th").text_content() for row in shown] == [name]
     assert page.locator("#find-said").text_content() == f"1 of {rows.count()} trusts"
-    shown[0].locator("td").last.locator("a").first.click()
+    shown[0].locator("td").nth(1).locator("a").first.click()
     page.wait_for_selector(".mark, .found", state="attached")
     assert name in page.locator("#find-said").text_content()
 
 
-def test_print_shows_whole_tables(path, visit, tmp_path):
+def test_print_shows_whole_tables(shown, tmp_path):
     """On paper nothing scrolls: every table must fit the width of the sheet (A4, 18.2 cm between the margins)."""
-    page = visit(path, 688)
-    page.emulate_media(media="print")
-    page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true; })")
-    wide = page.evaluate(
+    shown.set_viewport_size({"width": 688, "height": 900})
+    shown.emulate_media(media="print")
+    wide = shown.evaluate(
         """() => [...document.querySelectorAll('table, img')].filter(part => part.getBoundingClientRect().right >
         document.documentElement.clientWidth + 1).map(part => part.outerHTML.slice(0, 200))"""
     )
     assert wide == []
-    hidden = page.evaluate(
+    hidden = shown.evaluate(
         """() => [...document.querySelectorAll('.scroll')].filter(box => box.scrollHeight > box.clientHeight + 2 &&
         getComputedStyle(box).overflowY !== 'visible').length"""
     )
     assert hidden == 0
-    page.pdf(path=tmp_path / "page.pdf", format="A4")
+    shown.pdf(path=tmp_path / "page.pdf", format="A4")
+    shown.emulate_media(media="screen")
     assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")

@@ -4,7 +4,7 @@
   const input = document.getElementById("find-trust");
   const said = document.getElementById("find-said");
   const plain = text => text.normalize("NFD").replace(/[\u0300-\u036f'\u2018\u2019]/g, "").toLowerCase().trim();
-  const rows = [...document.querySelectorAll("#trusts tbody tr")].map(row => ({ row, text: plain(`${row.cells[0].textContent} ${row.cells[1].textContent}`) }));
+  const rows = [...document.querySelectorAll("#trusts tbody tr")].map(row => ({ row, text: plain(`${row.cells[0].textContent} ${row.cells[3].textContent}`) }));
   function filter() {
     const asked = plain(input.value);
     for (const { row, text } of rows) row.hidden = !text.includes(asked);
