@@ -125,6 +125,14 @@ class History:
             columns[quarter] = pd.Series(square.to_numpy()[np.triu_indices(len(names), 1)], index)
         return pd.DataFrame(columns)
 
+    def furthest(self) -> tuple[str, str] | None:
+        """The first quarter and the last that shares a pair of metrics with it; None where none does."""
+        pairs = self.pairs()
+        for last in reversed(self.quarters[1:]):
+            if pairs[[self.quarters[0], last]].notna().all(axis=1).any():
+                return self.quarters[0], last
+        return None
+
 
 def history(
     archive: Archive, own: Framework | None, trust_type: str, method: str = "spearman", on: str = "values",

@@ -266,14 +266,12 @@ def components(found: Drivers) -> Chart | Text:
 
 
 def history_scatter(found: History, names: pd.Series) -> Chart | Text:
-    """Coefficients of each pair of metrics in the first and in the last quarter. ``names``: of metrics by
-    identifier."""
-    if len(found.quarters) < 2:
+    """Coefficients of each pair of metrics in the first quarter and in the last that shares a pair with it. ``names``: of
+    metrics by identifier."""
+    if found.furthest() is None:
         return Text(())
-    first, last = found.quarters[0], found.quarters[-1]
+    first, last = found.furthest()
     pairs = found.pairs()[[first, last]].dropna()
-    if pairs.empty:
-        return Text(())
     figure, axes = make_axes(9, 4.6)
     with plt.style.context(STYLE):
         axes.plot([-1, 1], [-1, 1], color="#616a72", linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)

@@ -740,11 +740,12 @@ def about_history(found: consistency.History) -> Text:
             (f"For {who} {only} metric rows, so whether the correlations hold over time cannot be said.{missing}",)
         )
     rows = found.table()
-    first = rows[(rows["earlier"] == found.quarters[0]) & (rows["later"] == found.quarters[-1])].iloc[0]
+    start, end = found.furthest() or (found.quarters[0], found.quarters[-1])
+    first = rows[(rows["earlier"] == start) & (rows["later"] == end)].iloc[0]
     if np.isnan(first["correlation"]):
-        return Text((f"{found.quarters[0]} against {found.quarters[-1]}: {first['reason']}.{missing}",))
+        return Text((f"{start} against {end}: {first['reason']}.{missing}",))
     said = (
-        f"Over {first['pairs']} pairs of metrics, the coefficients of {found.quarters[0]} and {found.quarters[-1]} "
+        f"Over {first['pairs']} pairs of metrics, the coefficients of {start} and {end} "
         f"agree with a correlation of {first['correlation']:.2f}; a coefficient differs by {first['difference']:.2f} "
         "on average."
     )
