@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report test lint lab bench clean
+.PHONY: help setup report test fuzz lint lab bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ report: $(READY)  ## make the HTML report on the embedded data in reports/ (OPTI
 
 test: $(READY)  ## run the tests (OPTIONS='-k league')
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(OPTIONS)
+
+fuzz: $(READY)  ## read thousands of damaged files (OPTIONS='--inputs 20000 --seed 7')
+	$(BIN)/python -m tests.fuzz.run $(OPTIONS)
 
 lint: $(READY)  ## check style and format
 	$(BIN)/ruff check .

@@ -214,7 +214,8 @@ def _rows(content: bytes, path: Path) -> Iterator[tuple[int, list[str]]]:
                 yield first, cells
             first = reader.line_num + 1
     except csv.Error as error:
-        problems.append(Problem(path.name, first, None, f"is not well-formed CSV from here on ({error})"))
+        message = f"is not well-formed CSV from here on ({error}); mend the quotes, or download the file again"
+        problems.append(Problem(path.name, first, None, message))
     if problems:
         raise InputError(problems)
 

@@ -22,6 +22,9 @@ def _texts(good: Callable[[str], object], error: str) -> pa.Check:
 
 _CODE = _texts(re.compile(r"[A-Z0-9]{2,10}").fullmatch, "is not an organisation code; correct it, such as 'RJ1'")
 _FILLED = _texts(bool, "is blank; fill it in")
+_METRIC = _texts(
+    re.compile(r"[!-~]*").fullmatch, "is not a metric identifier; write it without blanks and hidden signs"
+)
 _RANK = pa.Check(
     lambda rank: (rank >= 1) & (rank % 1 == 0),
     error="is not a rank; correct it, a rank is a whole number from 1",
@@ -42,7 +45,9 @@ def _schema(unique: list[str] | None = None, **checks: pa.Check) -> pa.DataFrame
     return pa.DataFrameSchema(columns, unique=unique, report_duplicates="exclude_first")
 
 
-_OBSERVATIONS = _schema(["quarter", "trust_code", "metric_id"], trust_code=_CODE, metric_id=_FILLED, rank=_RANK)
+_OBSERVATIONS = _schema(
+    ["quarter", "trust_code", "metric_id"], trust_code=_CODE, metric_id=[_FILLED, _METRIC], rank=_RANK
+)
 _TRUSTS = _schema(["quarter", "trust_code"], trust_code=_CODE, trust_name=_FILLED, trust_type=_FILLED)
 
 

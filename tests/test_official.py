@@ -215,7 +215,7 @@ def test_a_mark_of_suppression_is_missing_and_counted(tmp_path, mark):
 
 def test_suppressed_figures_are_told(tmp_path):
     path = makers.write(tmp_path / NAME, edited(ROWS, 4, Value="*"))
-    assert release.read_files([path], NAME).notes == (f"{NAME}: 1 figures are missing or suppressed",)
+    assert release.read_files([path], NAME).notes == (f"{NAME}: 1 figure is missing or suppressed",)
 
 
 def test_marks_in_other_columns_are_missing_too(tmp_path):

@@ -1,0 +1,1 @@
+"""Files in the official format, damaged in every way that we could think of."""
