@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nofcore import framework, official
+from nofcore import official
+from nofcore.checks import rules
 from nofcore.errors import InputError, Problem, one_line
 from nofcore.wording import counted
 
@@ -64,7 +65,13 @@ class Finding:
         return not self.problems
 
     def as_dict(self) -> dict:
-        """For JSON; every key is always there."""
+        """For JSON (``--json`` prints a list of these, one a path); every key is always there.
+
+        ``path``; ``ok``; ``problems``: file, row (from 1, or null), column (or null), message; ``unusual``: kind (one of
+        `nofcore.checks.unusual.KINDS`), count, message, file or null, quarter or null; ``summary``: lines of text;
+        ``rederived``: quarter, quantity, from, compared, agree, open (compared = agree + open, and what is wrong);
+        ``not_rederived``: lines of text.
+        """
         return {
             "path": str(self.path),
             "ok": self.ok,
@@ -139,17 +146,11 @@ def check_path(path: Path) -> Finding:
     """Check one CSV file, folder of CSV files or TOML file."""
     try:
         if path.suffix.lower() == ".toml":
-            return Finding(path, (), (_about_framework(framework.load(path)),))
+            return Finding(path, (), (rules.check(path),))
         files = official.csv_files(path) if path.is_dir() else [path]
     except InputError as error:
         return Finding(path, error.problems)
     return _check_figures(path, files)
-
-
-def _about_framework(rules: framework.Framework) -> str:
-    return (
-        f"{rules.title}: {len(rules.metric)} metrics, {len(rules.domain)} domains, {len(rules.trust_types)} trust types"
-    )
 
 
 def _check_figures(path: Path, files: list[Path]) -> Finding:
@@ -163,9 +164,9 @@ def _check_figures(path: Path, files: list[Path]) -> Finding:
     archive = gathered.archive
     made = []
     for quarter in archive.quarters:
-        rules = release.framework_for(quarter)
-        places = reading.Places(quarter, gathered.merged, rules)
-        made.append(rederive.safely(archive.release(quarter), rules, places))
+        framework = release.framework_for(quarter)
+        places = reading.Places(quarter, gathered.merged, framework)
+        made.append(rederive.safely(archive.release(quarter), framework, places))
     rebuilt = [
         Rebuilt(one.quarter, row.quantity, row.start, int(row.compared), int(row.agree), int(row.open))
         for one in made

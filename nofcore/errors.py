@@ -13,7 +13,8 @@ SHOWN = 8
 class Problem:
     """One thing that is wrong, where it is and what to do.
 
-    ``row`` is the line in the file as an editor or spreadsheet counts it (the header is 1), or None.
+    ``row`` is the line in the file as an editor or spreadsheet counts it (the header is 1), or None; that of a key in
+    a TOML file is called a line.
     """
 
     file: str
@@ -22,7 +23,8 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        place = [self.file or None, self.row and f"row {self.row}", self.column and f"column {self.column}"]
+        unit = "line" if self.file.lower().endswith(".toml") else "row"
+        place = [self.file or None, self.row and f"{unit} {self.row}", self.column and f"column {self.column}"]
         where = ", ".join(part for part in place if part)
         return one_line(f"{where}: {self.message}" if where else self.message)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import field
 from difflib import get_close_matches
 from functools import cached_property, lru_cache
@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
-from nofcore import periods
+from nofcore import periods, toml_lines
 from nofcore.errors import InputError, Problem
 
 FOLDER = Path(__file__).with_name("frameworks")
@@ -30,6 +30,21 @@ Whole = Annotated[int, Field(strict=True)]
 Text = Annotated[str, Field(min_length=1)]
 Weight = Annotated[Number, Field(ge=0)]
 QuarterLabel = Annotated[str, Field(pattern=r"^Q[1-4] 20[0-9]{2}/[0-9]{2}$")]
+
+
+LARGEST_WEIGHT = 1_000_000
+"""Far beyond any sense, and far below where weights added up would be beyond all numbers."""
+Key = tuple[str | int, ...]
+Contradiction = tuple[Key, str]
+"""Where rules contradict each other, and what is wrong."""
+
+
+class ContradictionError(ValueError):
+    """Rules that do not fit together: ``found`` holds each contradiction."""
+
+    def __init__(self, found: Iterable[Contradiction]):
+        self.found = tuple(found)
+        super().__init__("; ".join(message for _, message in self.found))
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -76,6 +91,10 @@ class Segments:
 
     @model_validator(mode="after")
     def _increasing(self):
+        if self.rule == "percentiles" and self.thresholds:
+            raise ValueError("thresholds belong to rule 'thresholds', and only to it")
+        if self.rule == "thresholds" and (self.percentiles or self.pool != "all"):
+            raise ValueError("percentiles and pool belong to rule 'percentiles', and only to it")
         cuts = self.percentiles if self.rule == "percentiles" else self.thresholds
         if not cuts:
             raise ValueError(f"rule {self.rule!r} needs a list of {self.rule}")
@@ -375,77 +394,121 @@ class Framework:
     claim: tuple[Claim, ...] = ()
 
     @model_validator(mode="after")
-    def _names_resolve(self):
-        scored = (*self.metric, *self.combined)
-        # Items are named by their score or their group, so these share one set of names.
-        _check_unique("score", [*(e.score for e in (*scored, *self.domain)), *(group.key for group in self.group)])
-        _check_unique("value", [metric.value for metric in self.metric if metric.value])
-        _check_unique("domain key", [domain.key for domain in self.domain])
-        _check_unique("trust type", list(self.trust_types))
-        domains = {domain.key for domain in self.domain}
-        for entry in (*scored, *self.group):
-            _check_known(f"{entry.name!r}: domain", entry.domain, domains)
-        for metric in self.metric:
-            _check_known(f"{metric.name!r}: group", metric.group, {group.key for group in self.group} | {None})
-            for trust_type in metric.trust_types:
-                _check_known(f"{metric.name!r}: trust_types", trust_type, set(self.trust_types))
-        self._check_scores()
-        self._check_combined()
-        self._check_average()
-        for claim in self.claim:
-            _check_unique(f"claim of {claim.who!r}: metric", list(claim.metrics))
-            for score in claim.metrics:
-                _check_known(
-                    f"claim of {claim.who!r}: metric", score, {m.score for m in self.metric} | {*self.left_out}
-                )
-        for template in self.periods:
-            periods.compile_template(template)
-        for trust_type in self.override.trust_types if self.override else ():
-            _check_known("override: trust_types", trust_type, set(self.trust_types))
-        for condition in self.override.flag_if if self.override else ():
-            try:
-                self.value_of(condition.metric)
-            except ValueError as error:
-                raise ValueError(f"override: flag_if: {error}") from None
+    def _fits_together(self):
+        """Refuse rules that contradict each other, naming every contradiction. What rests on names waits for these."""
+        found = [*self._unresolved(), *self._off_scale()]
+        found = found or [*self._misfits()]
+        if found:
+            raise ContradictionError(found)
         return self
 
-    def _check_scores(self):
+    def _unresolved(self) -> Iterator[Contradiction]:
+        """Names that are given twice or stand for nothing, each with the key it stands at."""
+        placed = [("metric", "score", metric.score, i) for i, metric in enumerate(self.metric)]
+        placed += [("combined", "score", entry.score, i) for i, entry in enumerate(self.combined)]
+        placed += [("domain", "score", domain.score, i) for i, domain in enumerate(self.domain)]
+        placed += [("group", "key", group.key, i) for i, group in enumerate(self.group)]
+        # Items are named by their score or their group, so these share one set of names.
+        yield from _given_twice("score", placed)
+        values = [("metric", "value", metric.value, i) for i, metric in enumerate(self.metric) if metric.value]
+        yield from _given_twice("value", values)
+        domains = {domain.key for domain in self.domain}
+        keys = [("domain", "key", domain.key, i) for i, domain in enumerate(self.domain)]
+        yield from _given_twice("domain key", keys)
+        yield from _given_twice("trust type", [("trust_types", "", name, i) for i, name in enumerate(self.trust_types)])
+        for table in ("metric", "combined", "group"):
+            for place, entry in enumerate(getattr(self, table)):
+                yield from _unknown((table, place, "domain"), f"{entry.name!r}: domain", entry.domain, domains)
+        groups, types = {group.key for group in self.group}, set(self.trust_types)
+        for place, metric in enumerate(self.metric):
+            yield from _unknown(("metric", place, "group"), f"{metric.name!r}: group", metric.group, groups | {None})
+            for trust_type in metric.trust_types:
+                yield from _unknown(
+                    ("metric", place, "trust_types"), f"{metric.name!r}: trust_types", trust_type, types
+                )
+        for name in self.override.trust_types if self.override else ():
+            yield from _unknown(("override", "trust_types"), "override: trust_types", name, types)
         for quarter, listed in self.rounded_first.items():
             for score in listed:
-                _check_known(f"rounded_first, {quarter}", score, set(self.score_ids))
-        for metric in self.metric:
-            for lookup in (*([metric.lookup] if metric.model == "lookup" else []), *metric.unit.values()):
-                self._check_on_scale(metric.name, lookup.scores)
-        if self.override and (self.override.no_higher_than or 0) > self.segment_count:
-            raise ValueError(f"override: no_higher_than must be at most {self.segment_count}")
+                yield from _unknown(("rounded_first", quarter), f"rounded_first, {quarter}", score, set(self.score_ids))
+        for place, claim in enumerate(self.claim):
+            yield from _given_twice(
+                f"claim of {claim.who!r}: metric", [("claim", "metrics", name, place) for name in claim.metrics]
+            )
+            known = {metric.score for metric in self.metric} | {*self.left_out}
+            for score in claim.metrics:
+                yield from _unknown(("claim", place, "metrics"), f"claim of {claim.who!r}: metric", score, known)
+        for place, template in enumerate(self.periods):
+            try:
+                periods.compile_template(template)
+            except ValueError as error:
+                yield ("periods", place), str(error)
 
-    def _check_combined(self):
-        size = int(self.scale.worst - self.scale.best) + 1
+    def _off_scale(self) -> Iterator[Contradiction]:
+        """Numbers that lie beyond what they are measured on."""
+        best, worst = self.scale.best, self.scale.worst
+        if (int(self.year[2:4]) + 1) % 100 != int(self.year[5:]):
+            yield ("year",), f"{self.year!r} is not a financial year; write it like '2025/26'"
+        for quarter in self.rounded_first:
+            if year_of(quarter) != self.year:
+                yield ("rounded_first", quarter), f"rounded_first: {quarter} is not in {self.year}, so it is not heeded"
+        for cut in self.segments.thresholds:
+            if not best <= cut < worst:
+                message = f"threshold {cut:g} is outside the scale of averages, {best:g} to below {worst:g}"
+                yield ("segments", "thresholds"), message
+        for place, metric in enumerate(self.metric):
+            lookups: dict[Key, Lookup] = {(): metric.lookup} if metric.model == "lookup" else {}
+            lookups |= {("unit", unit): lookup for unit, lookup in metric.unit.items()}
+            for key, lookup in lookups.items():
+                for i, bracket in enumerate(lookup.brackets):
+                    yield from self._beyond(("metric", place, *key, "brackets", i), metric.name, [bracket.score])
+                yield from self._beyond(("metric", place, *key, "otherwise"), metric.name, [lookup.otherwise])
+        for place, entry in enumerate(self.combined):
+            scores = [score for row in entry.matrix for score in row]
+            yield from self._beyond(("combined", place, "matrix"), entry.name, scores)
+            size = int(worst - best) + 1
+            if [len(row) for row in entry.matrix] != [size] * size:
+                yield ("combined", place, "matrix"), f"{entry.name!r}: matrix must be {size} by {size}"
+        if self.override and (self.override.no_higher_than or 0) > self.segment_count:
+            message = f"override: no_higher_than must be at most {self.segment_count}"
+            yield ("override", "no_higher_than"), message
+        if self.average.how == "geometric" and best <= 0:
+            yield ("average", "how"), "average: a geometric mean needs scores above 0"
+        for name, weight in self.weights.items():
+            if weight > LARGEST_WEIGHT:
+                yield ("weights", name), f"weights: {name!r} must be at most {LARGEST_WEIGHT:,}"
+
+    def _misfits(self) -> Iterator[Contradiction]:
+        """Rules that name the wrong kind of thing, where all names are known."""
         # Other models give scores between the steps, for which the matrix has no place.
         stepped = {metric.score: metric for metric in self.metric if metric.model in ("lookup", "published")}
-        for combined in self.combined:
+        for place, combined in enumerate(self.combined):
             for key in ("rows", "columns"):
                 part = stepped.get(name := getattr(combined, key))
                 scores = part.lookup.scores if part and part.model == "lookup" else ()
                 if part is None or any((score - self.scale.best) % 1 for score in scores):
-                    raise ValueError(f"{combined.name!r}: {key} {name!r} must be a score by lookup, in whole steps")
-            if [len(row) for row in combined.matrix] != [size] * size:
-                raise ValueError(f"{combined.name!r}: matrix must be {size} by {size}")
-            self._check_on_scale(combined.name, [score for row in combined.matrix for score in row])
+                    message = f"{combined.name!r}: {key} {name!r} must be a score by lookup, in whole steps"
+                    yield ("combined", place, key), message
+        for place, condition in enumerate(self.override.flag_if if self.override else ()):
+            try:
+                self.value_of(condition.metric)
+            except ValueError as error:
+                yield ("override", "flag_if", place), f"override: flag_if: {error}"
+        try:
+            by_item = self.item_weights
+            if not any(by_item[name] * self.domain_weights[domain] for name, domain in self.item_domains.items()):
+                yield (
+                    ("weights",),
+                    ("weights: at least one must be above 0" if self.item_domains else "no item is left to average"),
+                )
+        except ValueError as error:
+            yield ("weights",), str(error)
 
-    def _check_average(self):
-        if self.average.how == "geometric" and self.scale.best <= 0:
-            raise ValueError("average: a geometric mean needs scores above 0")
-        by_item = self.item_weights
-        if not any(by_item[name] * self.domain_weights[domain] for name, domain in self.item_domains.items()):
-            message = "weights: at least one must be above 0" if self.item_domains else "no item is left to average"
-            raise ValueError(message)
-
-    def _check_on_scale(self, name: str, scores: Iterable[float]):
+    def _beyond(self, key: Key, name: str, scores: Iterable[float]) -> Iterator[Contradiction]:
         best, worst = self.scale.best, self.scale.worst
         for score in scores:
             if not best <= score <= worst:
-                raise ValueError(f"{name!r}: the score {score:g} is outside the scale, {best:g} to {worst:g}")
+                yield key, f"{name!r}: the score {score:g} is outside the scale, {best:g} to {worst:g}"
 
     @cached_property
     def score_ids(self) -> tuple[str, ...]:
@@ -572,16 +635,19 @@ def _with_bounds(metric: Metric) -> str:
     return metric.short if low is None else f"{metric.short} (between {low:g} and {high:g})"
 
 
-def _check_unique(what: str, names: list[str]) -> None:
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise ValueError(f"{what} {doubled[0]!r} is given twice")
+def _given_twice(what: str, placed: Iterable[tuple[str, str, str, int]]) -> Iterator[Contradiction]:
+    """Names that stand more than once, at the second place. ``placed``: table, key, name, and place in the table."""
+    seen: set[str] = set()
+    for table, key, name, place in placed:
+        if name in seen:
+            yield (table, place, *filter(None, [key])), f"{what} {name!r} is given twice"
+        seen.add(name)
 
 
-def _check_known(what: str, name: Any, known: set) -> None:
+def _unknown(key: Key, what: str, name: Any, known: set) -> Iterator[Contradiction]:
     if name not in known:
         listed = ", ".join(sorted(str(entry) for entry in known if entry))
-        raise ValueError(f"{what} {name!r} is not defined in this file (defined: {listed})")
+        yield key, f"{what} {name!r} is not defined in this file (defined: {listed})"
 
 
 def load(path: Path | str) -> Framework:
@@ -602,7 +668,8 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
         message = f"cannot be read as UTF-8 text ({error})"
     except (ValueError, RecursionError) as error:  # ValueError: bad TOML, or a number beyond all bounds
         message = f"is not valid TOML: {error}"
-    raise InputError(Problem(str(path), None, None, message))
+    line = re.search(r"at line (\d+), column \d+", message)
+    raise InputError(Problem(str(path), int(line[1]) if line else None, None, message))
 
 
 def parse(rules: Mapping[str, Any], name: str) -> Framework:
@@ -610,7 +677,15 @@ def parse(rules: Mapping[str, Any], name: str) -> Framework:
     try:
         return _adapter().validate_python(as_tuples(rules))
     except ValidationError as error:
-        raise InputError(problem(name, rules, entry) for entry in error.errors()) from None
+        raise InputError(problem(name, rules, one) for entry in error.errors() for one in _each(entry)) from None
+
+
+def _each(error: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """An error of pydantic's; of rules that do not fit together one for each contradiction, at its own key."""
+    cause = error.get("ctx", {}).get("error")
+    if not isinstance(cause, ContradictionError):
+        return [error]
+    return [{**error, "loc": (*error["loc"], *key), "msg": message} for key, message in cause.found]
 
 
 @lru_cache(maxsize=1)
@@ -652,14 +727,40 @@ def problem(name: str, rules: Mapping[str, Any], error: Mapping[str, Any]) -> Pr
         else:
             key += f".{part}" if key else str(part)
             value = value.get(part) if isinstance(value, Mapping) else None
-    return Problem(name, None, None, f"key {key}: {said(error)}" if key else said(error))
+    return Problem(name, _line(name, error["loc"]), None, f"key {key}: {said(error)}" if key else said(error))
+
+
+def _line(name: str, key: Key) -> int | None:
+    """The line of a key in a TOML file; None where there is no such file or key."""
+    try:
+        return toml_lines.line_of(toml_lines.lines(Path(name).read_text("utf-8-sig")), key)
+    except (OSError, ValueError):
+        return None
+
+
+_BOUNDS = {
+    "greater_than": "must be more than {gt:g}",
+    "greater_than_equal": "must be {ge:g} or more",
+    "less_than": "must be less than {lt:g}",
+    "less_than_equal": "must be {le:g} or less",
+    "literal_error": "must be {expected}",
+    "string_too_short": "must not be empty",
+    "too_short": "must hold at least {min_length} of its kind, and holds {actual_length}",
+    "too_long": "must hold at most {max_length} of its kind, and holds {actual_length}",
+}
+"""The same, of errors that name what would be right."""
 
 
 def said(error: Mapping[str, Any]) -> str:
     """What an error of pydantic's says, in the words of a TOML file."""
-    if error["type"] == "greater_than_equal":
-        return f"must be {error['ctx']['ge']:g} or more"
-    return _PLAIN.get(error["type"]) or re.sub(r"^Value error, ", "", error["msg"])
+    kind = error["type"]
+    if kind in _BOUNDS:
+        return _BOUNDS[kind].format_map(error["ctx"])
+    return _PLAIN.get(kind) or re.sub(r"^Value error, |^Input should be ", _without, error["msg"])
+
+
+def _without(found: re.Match) -> str:
+    return "must be " if found[0].startswith("Input") else ""
 
 
 @lru_cache(maxsize=1)

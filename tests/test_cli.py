@@ -312,7 +312,7 @@ def test_check_of_a_good_file(tmp_path, capsys):
     lines = said.out.splitlines()
     assert lines[:2] == [f"{path}: no problem found", f"  {Q1}: {AMBULANCE}: 10 trusts; {len(ROWS)} metric rows"]
     assert lines[2].startswith(f"  {Q1}, made again: ")
-    assert "  unusual: good.csv: 1 figure missing or suppressed" in lines
+    assert "  unusual: good.csv: 1 figure missing or suppressed in Value (1 '*')" in lines
     assert said.err == ""
 
 

@@ -1,13 +1,22 @@
 """The rules of a year, and what is said of a file that does not hold them."""
 
+import dataclasses
+import re
+import tomllib
+import typing
+
 import pytest
 
-from nofcore import framework
+from nofcore import framework, toml_lines
 from nofcore.errors import InputError
 from tests import reference
 
 TEXT = (framework.FOLDER / "2025-26.toml").read_text("utf-8")
 RULES = framework.for_quarter("Q1 2025/26")
+BY_THRESHOLDS = (
+    ('rule = "percentiles"', 'rule = "thresholds"'),
+    ("percentiles = [25, 50, 75]", "thresholds = [1.92, 2.32, 2.77]"),
+)
 
 
 def load(tmp_path, *changes, content=None):
@@ -72,7 +81,7 @@ def test_a_framework_cannot_be_changed_once_loaded():
 
 
 def test_thresholds_instead_of_percentiles(tmp_path):
-    own = load(tmp_path, ('rule = "percentiles"', 'rule = "thresholds"\nthresholds = [1.92, 2.32, 2.77]'))
+    own = load(tmp_path, *BY_THRESHOLDS)
     assert own.segments.thresholds == (1.92, 2.32, 2.77)
     assert own.segment_count == 4
 
@@ -109,9 +118,21 @@ def test_the_framework_of_a_quarter():
         ("[25, 50, 75]", "[0, 50, 75]", "segments", "between 0 and 100"),
         ("[25, 50, 75]", "[]", "segments", "needs a list of percentiles"),
         ("[25, 50, 75]", '["25", 50, 75]', "segments.percentiles[1]", "must be a number"),
-        ('rule = "percentiles"', 'rule = "thresholds"', "segments", "needs a list of thresholds"),
-        ("decimals = 2", "decimals = 3", "scale.decimals", "Input should be 2"),
-        ("decimals = 2", "decimals = true", "scale.decimals", "Input should be 2"),
+        (
+            'rule = "percentiles"',
+            'rule = "thresholds"',
+            "segments",
+            "percentiles and pool belong to rule 'percentiles'",
+        ),
+        (
+            'rule = "percentiles"',
+            'rule = "percentiles"\nthresholds = [2]',
+            "segments",
+            "thresholds belong to rule 'thr",
+        ),
+        ("percentiles = [25, 50, 75]", "", "segments", "needs a list of percentiles"),
+        ("decimals = 2", "decimals = 3", "scale.decimals", "must be 2"),
+        ("decimals = 2", "decimals = true", "scale.decimals", "must be 2"),
         ("no_higher_than = 3", "no_higher_than = true", "override.no_higher_than", "must be a whole number"),
         ("worst = 4", "worst = 2", "scale", "more than 1 above best"),
         ("no_higher_than = 3", "no_higher_than = 0", "override.no_higher_than", "1"),
@@ -150,8 +171,9 @@ def test_a_wrong_key_is_named_with_what_was_expected(tmp_path, old, new, key, sa
     ],
 )
 def test_rules_that_do_not_fit_together(tmp_path, old, new, said):
-    (message,) = problems(tmp_path, (old, new))
-    assert said in message
+    first, *others = problems(tmp_path, (old, new))
+    assert said in first
+    assert all("is not defined" in message for message in others)  # a name that is gone is missed where it was used
 
 
 def test_a_bracket_takes_one_bound(tmp_path):
@@ -186,3 +208,153 @@ def test_a_framework_file_that_is_not_there(tmp_path):
         framework.load(tmp_path / "none.toml")
     with pytest.raises(InputError, match="cannot be read"):
         framework.load(tmp_path)
+
+
+# --- a framework of one's own ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("[1.92, 2.32, 2.77]", "[1.92, 2.77, 2.32]", "thresholds must increase"),
+        ("[1.92, 2.32, 2.77]", "[0.5, 2.32, 2.77]", "threshold 0.5 is outside the scale of averages, 1 to below 4"),
+        ("[1.92, 2.32, 2.77]", "[1.92, 2.32, 4]", "threshold 4 is outside the scale of averages, 1 to below 4"),
+        ("[1.92, 2.32, 2.77]", "[]", "needs a list of thresholds"),
+        ('pool = "all"', 'pool = "type"', "percentiles and pool belong to rule 'percentiles', and only to it"),
+        ("[scale]", "[weights]\naccess = 1e7\n[scale]", "'access' must be at most 1,000,000"),
+        ("[scale]", "[weights]\nacess = 2\n[scale]", "nearest: access"),
+        ('"Q1 2025/26" = ', '"Q1 2026/27" = ', "Q1 2026/27 is not in 2025/26, so it is not heeded"),
+        ('year = "2025/26"', 'year = "2025/27"', "'2025/27' is not a financial year"),
+    ],
+)
+def test_own_rules_refuse_what_scenarios_refuse(tmp_path, old, new, said):
+    messages = problems(tmp_path, *BY_THRESHOLDS, (old, new))
+    assert any(said in message for message in messages)
+
+
+def test_every_contradiction_is_told_with_its_line(tmp_path):
+    changes = (
+        ('domain = "access"', 'domain = "acces"'),
+        ("at_most = 2, score = 3", "at_most = 2, score = 9"),
+        ("no_higher_than = 3", "no_higher_than = 7"),
+        ('score = "OF1011"', 'score = "OF1010"'),
+    )
+    with pytest.raises(InputError) as caught:
+        load(tmp_path, *changes)
+    lines = (tmp_path / "own.toml").read_text("utf-8").splitlines()
+    wanted = {
+        next(number for number, line in enumerate(lines, start=1) if new.partition(" = ")[2] in line and new in line)
+        for _, new in changes[:3]
+    }
+    wanted.add([n for n, line in enumerate(lines, start=1) if line == 'score = "OF1010"'][1])
+    found = {
+        problem.row
+        for problem in caught.value.problems
+        if "is not defined in this file (defined: OF" not in str(problem)
+    }
+    assert found == wanted
+
+
+def test_the_line_of_a_wrong_key_and_of_bad_syntax(tmp_path):
+    with pytest.raises(InputError) as caught:
+        load(tmp_path, ("standard = 75", 'standard = "75"'))
+    (problem,) = caught.value.problems
+    lines = (tmp_path / "own.toml").read_text("utf-8").splitlines()
+    assert lines[problem.row - 1] == 'standard = "75"'
+    assert f"own.toml, line {problem.row}: key metric[6] (OF1011).standard: must be a number" in str(problem)
+    with pytest.raises(InputError, match=r"own\.toml, line 2: is not valid TOML"):
+        load(tmp_path, content=b"year = '2025/26'\ntitle = \n")
+
+
+def test_no_words_of_the_library_reach_the_user(tmp_path):
+    wrong = [
+        ("best = 1", "best = []"), ("percentiles = [25", 'percentiles = [{}, "a"'), ('rule = "percentiles"', "rule = 1"),
+        ("no_higher_than = 3", "no_higher_than = 2.5"), ("averaged = false", "averaged = 1"),
+        ("survey = true", 'survey = "yes"'), ('better = "low"', "better = []"), ("[override]", "[[override]]"),
+        ('trust_types = ["Acute trust"]', "trust_types = [1]"), ("[segments]", "[[segments]]"),
+        ("matrix = [[1,", "matrix = [{}, [1,"), ("{ at_most = 0, score = 1 }", "1"), ("no_higher_than = 3", "no_higher_than = 0"),
+        ("[scale]", "[freshness]\nmonths = -1\n[scale]"), ("[scale]", "[weights]\naccess = -1\n[scale]"),
+        ('pool = "all"', "pool = true"), ('name = "Patient safety"', 'name = ""'), ("[rounded_first]", "[[rounded_first]]"),
+    ]  # fmt: skip
+    for old, new in wrong:
+        for message in problems(tmp_path, (old, new)):
+            assert not re.search("Input|valid|pydantic|instance|dataclass|argument", message), message
+
+
+def _keys(value, path=()):
+    """Every key and place in a list, by walking through what tomllib reads: apart from the code under test."""
+    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in entries:
+        yield (*path, key)
+        yield from _keys(inner, (*path, key))
+
+
+@pytest.mark.parametrize("path", sorted(framework.FOLDER.rglob("*.toml")), ids=lambda path: path.name)
+def test_the_line_of_every_key(path):
+    text = path.read_text("utf-8")
+    found, lines = toml_lines.lines(text), text.splitlines()
+    assert set(found) == set(_keys(tomllib.loads(text)))
+    assert all(key[-1] in lines[line - 1] for key, line in found.items() if isinstance(key[-1], str))
+
+
+def test_lines_of_odd_toml():
+    text = """a."b c".d = 1
+e = [ # one
+  1,
+  [2, 3], {f = 'x, ]', g.h = "\\"]"},
+]
+s = '''
+k = 1 ]
+'''
+t = \"\"\"a \\\""" [
+\"\"\"
+[u.v]
+w = 1979-05-27 07:32:00
+[[u.x]]
+y = {}
+[[u.x]]
+y = true
+"""
+    found = toml_lines.lines(text)
+    assert set(found) == set(_keys(tomllib.loads(text)))
+    assert [found[key] for key in (("a", "b c", "d"), ("e", 2, "g", "h"), ("s",), ("t",), ("u", "v", "w"))] == [
+        1,
+        4,
+        6,
+        9,
+        12,
+    ]
+    assert found["u", "x", 1, "y"] == 16
+    assert toml_lines.line_of(found, ("u", "x", 1, "z")) == 15
+
+
+def _documented():
+    return (framework.FOLDER / "README.md").read_text("utf-8").partition("## A framework file")[2]
+
+
+def _models(kind=framework.Framework, seen=None):
+    """Every dataclass of the rules that a framework file can hold."""
+    seen = {} if seen is None else seen
+    if kind.__name__ not in seen:
+        seen[kind.__name__] = kind
+        hints = typing.get_type_hints(kind)
+        stack = list(hints.values())
+        while stack:
+            hint = stack.pop()
+            stack += typing.get_args(hint)
+            if dataclasses.is_dataclass(hint):
+                _models(hint, seen)
+    return seen
+
+
+@pytest.mark.parametrize("name", sorted(_models()))
+def test_every_key_is_documented(name):
+    known = re.findall(r"^\| (`[^|]*?) \|", _documented(), re.MULTILINE)
+    keys = {key for cell in known for key in re.findall(r"`([a-z_]+)`", cell)}
+    assert {field.name for field in dataclasses.fields(_models()[name])} <= keys
+
+
+def test_the_documented_example_is_a_framework(tmp_path):
+    (tmp_path / "example.toml").write_text(_documented().partition("```toml")[2].partition("```")[0], "utf-8")
+    rules = framework.load(tmp_path / "example.toml")
+    assert [metric.model for metric in rules.metric] == ["standard", "rank", "lookup"]

@@ -301,13 +301,13 @@ def test_all_standards_gone_leaves_none_behind_for_being_unknown():
     ("old", "new", "said"),
     [
         ('unknown = ["standard"]', 'unknown = ["floor"]', "unknown 'floor' belongs to model 'floor'"),
-        ('unknown = ["standard"]', 'unknown = ["name"]', "Input should be 'model', 'standard' or 'floor'"),
+        ('unknown = ["standard"]', 'unknown = ["name"]', "must be 'model', 'standard' or 'floor'"),
         ('unknown = ["standard"]', "", "key between belongs to an unknown standard or floor"),
         ("between = [76.89, 78.74]", "standard = 78", "key standard belongs to model 'standard', and only to it"),
         ("between = [76.89, 78.74]", "between = [78.74, 76.89]", "between must increase"),
         ('unknown = ["model"]', "", "has no value, unless unknown names the model"),
         ('model = "rank"', 'model = "rank"\nunknown = ["model"]', "unknown 'model' belongs to model 'published'"),
-        ('domains = "unknown"\n\n', 'domains = "perhaps"\n\n', "Input should be 'same' or 'unknown'"),
+        ('domains = "unknown"\n\n', 'domains = "perhaps"\n\n', "must be 'same' or 'unknown'"),
     ],
 )
 def test_what_is_wrong_with_unknown_rules_is_named(tmp_path, old, new, said):

@@ -1,0 +1,277 @@
+"""What `check` finds: nothing in NHS England's figures, and one changed figure at the place where it stands."""
+
+from __future__ import annotations
+
+import json
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nofcore import check, cli, framework
+from nofcore.checks import unusual
+from nofcore.checks.order import impossible, out_of_order
+from tests import makers
+from tests.makers import ACUTE, AMBULANCE, COMMUNITY, Q1, Q2, Q3, Q4
+
+Q1_NEXT = "Q1 2026/27"
+BOTH = (AMBULANCE, COMMUNITY)
+
+
+def checked(folder, quarters, types=makers.TYPES, change=None, league=True):
+    """The finding of a folder with the data files and league tables of some quarters. ``change``: of the data rows."""
+    folder.mkdir(exist_ok=True)
+    rows = makers.data_rows(quarters, types)
+    makers.write(folder / "data.csv", change(rows) if change else rows)
+    if league:
+        makers.write(folder / "league.csv", makers.league_rows(quarters, types))
+    return check.check(folder).findings[0]
+
+
+def changing(code, metric_id, column, new):
+    """A change of one cell; ``new``: a text, or None to leave the row out."""
+
+    def change(rows):
+        (place,) = (i for i, row in enumerate(rows) if (row["Trust_code"], row["Metric_ID"]) == (code, metric_id))
+        rows = list(rows)
+        if new is None:
+            del rows[place]
+        else:
+            assert float(rows[place][column]) != float(new)
+            rows[place] = rows[place] | {column: new}
+        change.row = place + 2
+        return rows
+
+    return change
+
+
+# --- nothing is wrong with what NHS England published -------------------------------------------------------
+
+
+def test_no_false_alarm_on_the_embedded_quarters(tmp_path):
+    found = checked(tmp_path / "figures", (Q1, Q2, Q3, Q4, Q1_NEXT))
+    assert found.problems == ()
+    exact = {entry.quantity: (entry.agree, entry.open) for entry in found.rederived if entry.quarter == Q1}
+    # 3,240 scores of METHOD section 2, the 205 combined ones apart: 33 open by ties.
+    assert (exact["metric score"], exact["combined score"]) == ((3002, 33), (205, 0))
+    assert exact["average metric score"] == exact["league rank"] == (205, 0)
+
+
+@pytest.mark.parametrize("quarter", [Q1, Q2, Q4, Q1_NEXT])
+@pytest.mark.parametrize("types", [(ACUTE,), (AMBULANCE,), (COMMUNITY,)], ids=["acute", "ambulance", "community"])
+def test_no_false_alarm_on_one_type(tmp_path, quarter, types):
+    if makers.data_rows([quarter], types):
+        assert checked(tmp_path / "both", [quarter], types).problems == ()
+    else:
+        makers.write(tmp_path / "league.csv", makers.league_rows([quarter], types))
+        assert check.check(tmp_path / "league.csv").ok
+
+
+def test_what_one_file_does_not_tell_is_said(tmp_path):
+    found = checked(tmp_path / "one", [Q2], BOTH, league=False)
+    said = " ".join(found.not_rederived)
+    assert (
+        "not scored again from values, as trusts of other types that share their pools are not at hand: OF1005" in said
+    )
+    assert "domain segments were not recomputed; they need the domain scores of all trusts" in said
+
+
+# --- one changed figure is named, and nothing else ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("quarter", "code", "metric_id", "column", "new", "said"),
+    [
+        (Q1, "RX6", "OF1082", "Value", "1.50", "the score 1.5 does not follow from the value"),
+        (Q1, "R0A", "OF1003", "Value", "1.00", "the score 1 does not follow from the value"),
+        (Q1, "RJ1", "OF0023", "Value", "12.5", "value 12.5 and rank"),
+        (Q1, "RJ1", "OF1080", "Value", "4", "the score 4 does not follow from its two parts"),
+        (Q2, "RYA", "OF1080", "Value", "3", "the score 3 does not follow from its two parts"),
+        (Q1, "RJ1", "OF4000", "Value", "1.01", "the domain score 1.01 does not follow"),
+        (Q1, "RJ1", "OF4100", "Value", "4", "the domain segment 4 does not follow"),
+        (Q1, "RJ1", "OF5002", "Value", "1.99", "the average score 1.99 does not follow from the metric scores"),
+        (Q2, "RX6", "OF5003", "Value", "1", "the unadjusted segment 1 does not follow"),
+        (Q1, "RJ1", "OF5000", "Value", "4", "the segment 4 does not follow"),
+        (Q1, "RJ1", "OF5000", "Rank", "3", "the league rank 3 does not follow from segments and averages"),
+        (Q1, "RJ1", "OF5002", "Rank", "3", "the rank on the average 3 does not follow from the averages"),
+        (Q1, "RJ1", "OF0082", "Rank", "1", "and rank 1 contradict each other"),
+        (Q2, "RX8", "OF1082", "Value", "3.95", "no trust can have this score"),
+        (Q1_NEXT, "RX6", "OF5202", "Value", "3.99", "the average score 3.99 does not follow from the metric scores"),
+    ],
+)
+def test_one_changed_figure_is_named_with_its_place(tmp_path, quarter, code, metric_id, column, new, said):
+    change = changing(code, metric_id, column, new)
+    types = makers.TYPES if quarter in (Q1, Q1_NEXT) else BOTH
+    found = checked(tmp_path / "changed", [quarter], types, change, league=False)
+    (problem,) = found.problems
+    assert (problem.file, problem.row) == ("data.csv", change.row)
+    assert problem.column == ("Rank" if column == "Rank" and metric_id.startswith("OF5") else "Value")
+    assert said in problem.message
+    assert code in problem.message
+
+
+def test_a_changed_flag_is_named_where_the_rank_bears_the_segment_out(tmp_path):
+    """North West came first of the ambulance trusts, in segment 1, so it has no flag."""
+    code = min((row for row in makers.league_rows([Q1], [AMBULANCE])), key=lambda row: float(row["Average_score"]))[
+        "Trust_code"
+    ]
+    change = changing(code, "OF5004", "Value", "1")
+    found = checked(tmp_path / "flag", [Q1], [AMBULANCE], change, league=False)
+    (problem,) = found.problems
+    assert (problem.row, problem.column) == (change.row, "Value")
+    assert "by this deficit flag the segment would be 3" in problem.message
+
+
+def test_a_missing_row_is_missed(tmp_path):
+    found = checked(tmp_path / "dropped", [Q1], makers.TYPES, changing("RJ1", "OF1082", "Value", None), league=False)
+    assert found.problems
+    assert any("RJ1" in problem.message for problem in found.problems)
+
+
+def test_a_truncated_file_is_seen(tmp_path):
+    found = checked(tmp_path / "cut", [Q1], makers.TYPES, lambda rows: rows[: len(rows) * 2 // 3], league=False)
+    assert found.problems
+
+
+def test_a_league_table_alone(tmp_path):
+    rows = makers.league_rows([Q4], [COMMUNITY])
+    place = next(i for i, row in enumerate(rows) if float(row["Rank"]) == 15)
+    rows[place] |= {"Rank": "31"}
+    makers.write(tmp_path / "league.csv", rows)
+    (problem,) = check.check(tmp_path / "league.csv").problems
+    assert (problem.row, problem.column) == (place + 2, "Rank")
+
+
+# --- order of figures and ranks -----------------------------------------------------------------------------
+
+
+def fits(figures, ranks):
+    """Whether no rank contradicts a figure, pair by pair."""
+    pairs = [(f, g, r, s) for f, r in zip(figures, ranks, strict=True) for g, s in zip(figures, ranks, strict=True)]
+    return all(not (r < s and f > g) and not (r == s and f != g) for f, g, r, s in pairs)
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(1, 6)), max_size=7))
+def test_as_few_as_possible_are_out_of_order(entries):
+    figures, ranks = [f for f, _ in entries], [r for _, r in entries]
+    outside = out_of_order(figures, ranks)
+    kept = [i for i in range(len(entries)) if not outside[i]]
+    assert fits([figures[i] for i in kept], [ranks[i] for i in kept])
+    sizes = [bin(mask).count("1") for mask in range(2 ** len(entries)) if fits(
+        [f for i, f in enumerate(figures) if mask >> i & 1], [r for i, r in enumerate(ranks) if mask >> i & 1]
+    )]  # fmt: skip
+    assert len(kept) == max(sizes, default=0)
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=5))
+def test_every_order_of_equal_figures_is_possible(figures):
+    """Minimum ranks of figures whose ties are broken in any way, counted one by one."""
+    for order in permutations(range(len(figures))):
+        exact = [(figure, order[i]) for i, figure in enumerate(figures)]
+        ranks = [1 + sum(other < mine for other in exact) for mine in exact]
+        assert not impossible(figures, ranks).any()
+    assert impossible(figures, np.full(len(figures), len(figures) + 1.0)).all()
+
+
+# --- what is unusual ----------------------------------------------------------------------------------------
+
+
+def kinds(found):
+    return {entry.kind: entry.count for entry in found.unusual}
+
+
+def test_unusual_things_are_counted_and_do_not_fail(tmp_path):
+    rows = makers.data_rows([Q1], [AMBULANCE])
+    rows = [dict(row) for row in rows]
+    for row in rows:
+        row |= {"Trust_code": "RZZ", "Trust_name": "A new trust"} if row["Trust_code"] == "RX6" else {}
+        row |= {"Reporting_date": "Jan-20"} if (row["Trust_code"], row["Metric_ID"]) == ("RYA", "OF0082") else {}
+        row |= {"Value": "*"} if (row["Trust_code"], row["Metric_ID"]) == ("RYA", "OF0101") else {}
+    rows.append(rows[0] | {"Metric_ID": "OF0999", "Rank": ""})
+    path = makers.write(tmp_path / "new.csv", rows, north_east="North East")
+    found = check.check(path).findings[0]
+    assert found.ok
+    counts = kinds(found)
+    assert {
+        "new trusts": 1,
+        "vanished trusts": 1,
+        "metric without a rule": 1,
+        "older period": 1,
+    }.items() <= counts.items()
+    assert counts["region spelt differently"] == sum(row["Region"] == "North East and Yorkshire" for row in rows)
+    assert set(counts) <= set(unusual.KINDS)
+    said = str(found)
+    assert "RZZ (A new trust)" in said
+    assert "'Jan-20'" in said
+    assert cli.main(["check", str(path)]) == 0
+
+
+def test_mergers_of_2026_27_are_told(tmp_path):
+    found = checked(tmp_path / "merged", [Q4, Q1_NEXT], [COMMUNITY])
+    (gone,) = (entry for entry in found.unusual if entry.kind == "vanished trusts")
+    assert (gone.count, gone.quarter) == (3, Q1_NEXT)
+
+
+# --- the shape of the answer --------------------------------------------------------------------------------
+
+
+def test_the_shape_of_json(tmp_path, capsys):
+    path = makers.write(tmp_path / "one.csv", makers.data_rows([Q1], [AMBULANCE]))
+    assert cli.main(["check", "--json", str(path), str(tmp_path / "none.toml")]) == 1
+    found, absent = json.loads(capsys.readouterr().out)
+    keys = {"path", "ok", "problems", "unusual", "summary", "rederived", "not_rederived"}
+    assert set(found) == set(absent) == keys
+    assert (found["ok"], found["problems"], absent["ok"], len(absent["problems"])) == (True, [], False, 1)
+    assert set(absent["problems"][0]) == {"file", "row", "column", "message"}
+    assert all(
+        set(entry) == {"quarter", "quantity", "from", "compared", "agree", "open"} for entry in found["rederived"]
+    )
+    assert all(entry["compared"] == entry["agree"] + entry["open"] for entry in found["rederived"])
+    assert all(set(entry) == {"kind", "count", "message", "file", "quarter"} for entry in found["unusual"])
+    assert all(isinstance(line, str) for line in (*found["summary"], *found["not_rederived"]))
+
+
+def test_several_paths_in_their_order(tmp_path):
+    path = makers.write(tmp_path / "one.csv", makers.league_rows([Q1], [AMBULANCE]))
+    report = check.check([path, framework.FOLDER / "2025-26.toml", tmp_path / "none"])
+    assert [finding.ok for finding in report.findings] == [True, True, False]
+    assert (report.ok, len(report.problems)) == (False, 1)
+
+
+def test_bad_files_do_not_hide_each_other(tmp_path):
+    makers.write(tmp_path / "one.csv", [row | {"Value": "x"} for row in makers.data_rows([Q1], [AMBULANCE])[:2]])
+    rows = makers.data_rows([Q1], [COMMUNITY])
+    makers.write(tmp_path / "two.csv", [*rows, rows[0]])
+    found = check.check(tmp_path).findings[0]
+    assert {problem.file for problem in found.problems} == {"one.csv", "two.csv"}
+    assert "put right what is wrong first" in found.not_rederived[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("[weights]\naccess = -1\n", 2, "must be 0 or more"),
+        ("[weights]\nacces = 1\n", 2, "nearest: access"),
+        (
+            '[[scenario]]\nkey = "a"\nname = "A"\nquestion = "?"\n[scenario.changes]\nweights = { acces = 2 }\n',
+            6,
+            "nearest: access",
+        ),
+        ('[[release]]\nquarter = "Q1 2026/27"\nfolder = "ftp://x"\nfiles = []\n', 3, "not an address"),
+        ("year = 2025\n", 1, "must be text in quotes"),
+    ],
+    ids=["weights", "weights that name nothing", "scenario", "catalogue", "framework"],
+)
+def test_files_of_rules_are_told_apart(tmp_path, text, line, said):
+    (tmp_path / "own.toml").write_text(text, "utf-8")
+    problems = check.check(tmp_path / "own.toml").problems
+    assert any(problem.row == line and said in problem.message for problem in problems)
+
+
+def test_the_kit_s_own_rules_are_sound():
+    paths = [
+        path for path in framework.FOLDER.parent.rglob("*.toml") if path.parent.name in ("frameworks", "scenarios")
+    ]
+    assert check.check([*paths, framework.FOLDER.parent / "data" / "catalogue.toml"]).ok
