@@ -348,9 +348,10 @@ def test_tables_are_saved_beside_the_page_as_a_spreadsheet_may_open_them(tmp_pat
     monkeypatch.setenv(downloads.NAME, "page")
     kept = downloads.save_tables({"draws": ("All <draws>", pd.DataFrame({"=a": ["+1", "x"], "n": [-1, 2]}))})
     assert (tmp_path / "page-draws.csv").read_text("utf-8") == "'=a,n\n'+1,-1\nx,2\n"
-    assert kept.facts == {"downloads": ["page-draws.csv"]}
+    assert kept.facts == {"downloads": {"page-draws.csv": "All <draws> (2 rows, CSV)"}}
     assert (
-        kept._repr_html_() == '<ul><li><a href="page/page-draws.csv" download>All &lt;draws&gt; (2 rows, CSV)</a></li></ul>'
+        kept._repr_html_()
+        == '<ul><li><a href="page/page-draws.csv" download>All &lt;draws&gt; (2 rows, CSV)</a></li></ul>'
     )
 
 

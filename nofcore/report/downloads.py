@@ -22,9 +22,9 @@ class Downloads:
     folder: str = ""
 
     @property
-    def facts(self) -> dict[str, list[str]]:
+    def facts(self) -> dict[str, dict[str, str]]:
         """For the facts of a `nofcore.report.Headline`, which has the files moved with the page."""
-        return {"downloads": list(self.files)} if self.files else {}
+        return {"downloads": dict(self.files)} if self.files else {}
 
     def _repr_html_(self) -> str:
         if not self.files:

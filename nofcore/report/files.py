@@ -37,12 +37,12 @@ class ChartFiles:
 
 @dataclass(frozen=True)
 class Files:
-    """What a page offers, in the order of the page. ``others``: what the notebook itself wrote, by file name."""
+    """What a page offers, in the order of the page. ``others``: what each file that the notebook itself wrote holds, by name."""
 
     tables: tuple[TableFile, ...] = ()
     charts: tuple[ChartFiles, ...] = ()
     workbook: str | None = None
-    others: tuple[str, ...] = field(default=())
+    others: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -54,7 +54,8 @@ class Files:
 
 def write_files(notebook, page: Page, headline: Mapping | None, provenance: Mapping, folder: Path) -> Files:
     """Write the files of an executed notebook into a folder, and take what only they need out of its outputs."""
-    others = tuple(headline["facts"].get("downloads", ())) if headline else ()
+    others = headline["facts"].get("downloads", {}) if headline else {}
+    others = dict(others) if isinstance(others, dict) else {name: name for name in others}
     tables, charts, taken = [], [], {name.rpartition(".")[0] for name in others}
     for section, output in _outputs(notebook):
         for content in output.data.pop(exhibits.TABLES, ()):

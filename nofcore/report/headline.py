@@ -15,8 +15,8 @@ class Headline:
 
     text: one paragraph of plain text.
     facts: the figures behind it, label to value; the labels are shown to readers. The key "downloads" is set
-        apart: a list of names of files that the notebook wrote into the folder that the environment variable
-        NOFCORE_PAGE_FOLDER names; they are moved beside the page and linked.
+        apart: names of files that the notebook wrote into the folder that the environment variable
+        NOFCORE_PAGE_FOLDER names, as a list or with what each holds; they are moved beside the page and linked.
 
     >>> Headline("All ranks agree.", {"ranks reproduced": "205 of 205"}).facts
     {'ranks reproduced': '205 of 205'}
