@@ -17,8 +17,8 @@ from nofcore import exhibits
 
 # What great_tables says of every cell that the row's and the column's headings say already; half a page otherwise.
 SAID_TWICE = re.compile(r' (?:headers|id|rowspan="1" colspan|data-quarto-[a-z-]+)="[^"]*"')
-SENTENCE = 45
-"""A column of texts of more characters than this gets a breadth of its own."""
+SENTENCE, NAME = 45, 80
+"""A column of texts of more characters than this, or that of the rows' names, gets a breadth of its own."""
 CLASSES = re.compile(r' class="([^"]*)"')
 
 
@@ -63,11 +63,11 @@ class Table:
     def _with_room(self, text: str) -> str:
         """The table with room for columns of sentences, which a browser would squeeze to a word a line."""
         columns = iter([self.header, *(column for column in self.frame if column != self.header)])
-        texts = {
-            column
-            for column in self.frame.columns.difference([self.header])
-            if self.frame[column].map(lambda cell: len(cell) if isinstance(cell, str) else 0).max() > SENTENCE
+        longest = {
+            column: self.frame[column].map(lambda cell: len(cell) if isinstance(cell, str) else 0).max()
+            for column in self.frame
         }
+        texts = {name for name, most in longest.items() if most > (NAME if name == self.header else SENTENCE)}
 
         def heading(found: re.Match) -> str:
             return '<th class="wide" scope="col">' if next(columns, None) in texts else found[0]
