@@ -515,7 +515,8 @@ def _recompute(trusts: pd.DataFrame, made: Items, release: Release, framework: F
     _put(trusts, places, "flagged", flags)
     cuts = _cut_offs(trusts, release, framework, notes)
     types = trusts["trust_type"].to_numpy(dtype=object)[places]
-    unadjusted = segments(found, np.array([cuts.get(name, cuts.get("")) for name in types]).reshape(len(types), -1))
+    own_cuts = np.array([cuts.get(name, cuts.get("")) for name in types])
+    unadjusted = segments(found, own_cuts.reshape(len(types), -1 if len(types) else 0))
     _put(trusts, places, "unadjusted_segment", unadjusted)
     _put(trusts, places, "segment", _adjusted(unadjusted, flags, framework.override, framework.segment_count))
     return cuts

@@ -168,7 +168,7 @@ def _(file, chance):
 @mutation("a column of no use added", "cells", SAME)
 def _(file, chance):
     place = chance.randint(0, len(file.header))
-    file.header.insert(place, "Note")
+    file.header.insert(place, f"Note {len(file.header)}")
     for row in file.rows:
         row.insert(place, chance.choice(["", "£5", "Café, new", 'a "b"', "two\nlines"]))
     return file

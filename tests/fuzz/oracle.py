@@ -36,7 +36,7 @@ ALLOWED = {
     FREE: set(OUTCOMES),
 }
 _TO_DO = re.compile(
-    r"\b(correct|remove|restore|download|save|write|fill|add|mend|mark|let the name|choose|put|set|it holds|name one)\b"
+    r"\b(correct|remove|restore|download|save|write|fill|add|mend|mark|let the name|choose|put|set|it holds|the figures hold|name one)\b"
 )
 
 

@@ -1,6 +1,7 @@
 """Faults that damaged files have brought to light, one by one."""
 
 import codecs
+import csv
 import json
 import tracemalloc
 
@@ -97,6 +98,32 @@ def test_check_of_a_wrong_rank_on_the_average_beside_a_league_table(tmp_path):
     assert found.code == 1
     problems = [problem for one in json.loads(found.out) for problem in one["problems"]]
     assert (place + 2, "Rank") in [(problem["row"], problem["column"]) for problem in problems]
+
+
+@pytest.mark.parametrize(
+    "spared",
+    [
+        pytest.param((), id="every score suppressed"),
+        pytest.param(("OF1079", "OF1081"), id="all but those not averaged"),
+    ],
+)
+def test_scores_that_make_no_average_for_any_trust(tmp_path, spared):
+    """No trust left with an average of its own was a traceback; the published figures are ranked again."""
+    rows = [
+        row | {"Value": "*"} if row["Metric_ID"].startswith("OF1") and row["Metric_ID"] not in spared else row
+        for row in makers.data_rows(types=[AMBULANCE])
+    ]
+    folder, out = tmp_path / "files", tmp_path / "table.csv"
+    folder.mkdir()
+    makers.write(folder / NAME, rows)
+    made = oracle.run("table", "--data", folder, "--out", out)
+    assert (made.code, oracle.run("check", folder).code) == (0, 0)
+    suppressed = sum(row["Value"] == "*" for row in rows)
+    assert f"{suppressed} figures are missing or suppressed" in made.err
+    published = {row["Trust_code"]: row["Rank"] for row in rows if row["Metric_ID"] == "OF5000"}
+    assert {row["trust_code"]: row["rank"] for row in csv.DictReader(out.read_text("utf-8").splitlines())} == {
+        code: f"{float(rank):.0f}" for code, rank in published.items()
+    }
 
 
 def test_a_large_file_is_read_in_little_memory(tmp_path):
