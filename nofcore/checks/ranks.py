@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from nofcore.checks.order import impossible, out_of_order
@@ -37,26 +37,24 @@ def check(release: Release, framework: Framework) -> RankCheck:
             del better[metric.value]
     rows = rows[rows["metric_id"].isin(better)]
     rows = rows.assign(trust_type=rows["trust_code"].map(release.trusts["trust_type"]))
-    outside, gaps, compared = [], [], 0
-    for (metric_id, _), group in rows.groupby(["metric_id", "trust_type"], sort=False):
-        known = group["value"].notna() & group["rank"].notna()
-        compared += int(known.sum())
-        mine = group[known]
-        sign = 1 if better[metric_id] == "low" else -1
-        out = out_of_order(sign * mine["value"], mine["rank"])
-        if out.any():
-            outside.append(mine[out])
-        gaps += _gaps(group, mine[~out], sign)
+    rows = rows.reset_index(drop=True)
+    ids = rows["metric_id"].to_numpy(dtype=object)
+    signs = np.array([1 if better[metric_id] == "low" else -1 for metric_id in ids])
+    figures, ranks = signs * rows["value"].to_numpy(dtype=float), rows["rank"].to_numpy(dtype=float)
+    known = ~np.isnan(figures) & ~np.isnan(ranks)
+    outside = np.zeros(len(rows), dtype=bool)
+    gaps = []
+    for (metric_id, trust_type), group in rows.groupby(["metric_id", "trust_type"], sort=False).indices.items():
+        mine = group[known[group]]
+        outside[mine] = out_of_order(figures[mine], ranks[mine])
+        mine = mine[~outside[mine]]
+        # Figures that are missing or out of order may stand anywhere.
+        wrong = mine[impossible(figures[mine], ranks[mine], slack=len(group) - len(mine))]
+        if len(wrong):
+            worst = wrong[ranks[wrong].argmax()]
+            code = rows["trust_code"].iat[worst]
+            gaps.append((metric_id, trust_type, len(group), len(wrong), code, ranks[worst]))
     columns = ["trust_code", "metric_id", "trust_type", "value", "rank"]
-    found = pd.concat(outside)[columns] if outside else pd.DataFrame(columns=columns)
     names = ["metric_id", "trust_type", "rows", "wrong", "trust_code", "rank"]
-    return RankCheck(compared, found.reset_index(drop=True), pd.DataFrame(gaps, columns=names))
-
-
-def _gaps(group: pd.DataFrame, mine: pd.DataFrame, sign: int) -> Iterator[tuple]:
-    """A rank that cannot count the rows at hand, beyond what figures that are missing or out of order explain."""
-    figures = sign * mine["value"].to_numpy()
-    wrong = mine[impossible(figures, mine["rank"].to_numpy(dtype=float), slack=len(group) - len(mine))]
-    if len(wrong):
-        worst = wrong.loc[wrong["rank"].idxmax()]
-        yield worst["metric_id"], worst["trust_type"], len(group), len(wrong), worst["trust_code"], worst["rank"]
+    found = rows.loc[outside, columns].reset_index(drop=True)
+    return RankCheck(int(known.sum()), found, pd.DataFrame(gaps, columns=names))

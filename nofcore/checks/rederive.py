@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -341,22 +342,24 @@ class _Quarter:
         unrounded scores are in doubt."""
         wrong = {code for code, _ in self.bad_scores}
         doubted = rows["trust_code"].isin(self.unrecovered)
-        for domain, codes in self._doubted().items():
+        for domain, codes in self._doubted.items():
             doubted |= rows["item"].isin([domain, ""]) & rows["trust_code"].isin(codes)
         loose = doubted & ((rows["rebuilt"] - rows["published"]).abs() < CLOSE * 1.5)
         return rows[_differs(rows) & ~rows["trust_code"].isin(wrong) & ~loose]
 
+    @cached_property
     def _doubted(self) -> dict[str, set[str]]:
         """Trusts with a score of a metric of which few scores are at hand and not the whole pool, by domain score."""
         seen = scoring.observed(self.release, self.framework.score_ids)
-        have = set(seen["trust_type"])
-        found: dict[str, set[str]] = {}
+        have, of_metric = set(seen["trust_type"].unique()), seen.groupby("metric_id")["trust_code"]
         scores = {domain.key: domain.score for domain in self.framework.domain}
+        counts = of_metric.size()
+        found: dict[str, set[str]] = {}
         for metric in self.framework.metric:
-            codes = set(seen.loc[seen["metric_id"] == metric.score, "trust_code"])
             whole = metric.pool == "type" or set(metric.trust_types) <= have
-            if scoring.spread_of(metric, self.framework) and not whole and len(codes) < FEW:
-                found.setdefault(scores[metric.domain], set()).update(codes)
+            few = 0 < counts.get(metric.score, 0) < FEW
+            if few and not whole and scoring.spread_of(metric, self.framework):
+                found.setdefault(scores[metric.domain], set()).update(of_metric.get_group(metric.score))
         return found
 
     def _score_behind(self, average, domains: pd.DataFrame):
