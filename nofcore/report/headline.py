@@ -1,6 +1,7 @@
 """The findings of a page in one paragraph, shown on the page and read back for the index."""
 
 import html
+import json
 import re
 from collections.abc import Mapping
 
@@ -48,4 +49,5 @@ def read_headline(notebook) -> dict | None:
     ]
     if len(found) > 1:
         raise ValueError(f"a notebook displays one headline, this one {len(found)}")
-    return Headline(**found[0])._repr_mimebundle_()[MIME] if found else None
+    plain = json.loads(json.dumps(found))  # nbformat has dictionaries of its own
+    return Headline(**plain[0])._repr_mimebundle_()[MIME] if plain else None

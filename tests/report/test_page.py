@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from nofcore.report import Headline, Page
+from nofcore.report.headline import read_headline
 
 BOOK = Path("book.ipynb")
 
@@ -31,6 +34,13 @@ def test_a_name_that_could_leave_the_folder_is_refused(slug):
 def test_a_parameter_that_would_arrive_changed_is_refused(value, place):
     with pytest.raises(TypeError, match=f"page p: parameter {place}"):
         Page("p", BOOK, "Title", "Group", {"draws": value})
+
+
+def test_a_headline_with_files_and_what_they_hold_comes_back_from_a_notebook():
+    headline = Headline("Text", {"n": 1, "downloads": {"p-a.csv": "All of a"}})
+    output = new_output("display_data", headline._repr_mimebundle_())
+    book = nbformat.reads(nbformat.writes(new_notebook(cells=[new_code_cell("x", outputs=[output])])), 4)
+    assert read_headline(book) == {"text": "Text", "facts": {"n": 1, "downloads": {"p-a.csv": "All of a"}}}
 
 
 def test_a_headline_takes_plain_facts_and_safe_downloads_only():
