@@ -38,7 +38,7 @@ def judged(base, chosen, seed):
 # --- the oracle itself ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("base", MADE, ids=str)
+@pytest.mark.parametrize("base", MADE, ids=lambda base: base.name)
 def test_sound_folders_are_right_by_a_second_reading(base):
     contents = {name: file.render() for name, file in base.files().items()}
     assert oracle.judge(base, contents, SAME).outcome == oracle.SAME_TABLE
@@ -108,7 +108,7 @@ def test_any_damage_ends_in_a_right_table_or_a_clear_error(chosen, seed, base):
     judged(base, chosen, seed)
 
 
-@pytest.mark.parametrize("base", PUBLISHED, ids=str)
+@pytest.mark.parametrize("base", PUBLISHED, ids=lambda base: base.name)
 @settings(max_examples=2, **FEW)
 @given(chosen=st.lists(st.sampled_from(ALL), min_size=1, max_size=2, unique=True), seed=SEEDS)
 def test_damage_to_the_files_of_nhs_england(official_folder, chosen, seed, base):
