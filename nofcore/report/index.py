@@ -6,16 +6,18 @@ import html
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
-from .page import Outcome
+from .page import SLUG, Outcome
 from .render import render
 from .uptodate import FOLDER
 
 # Every page carries this near its top; other HTML files in the folder are none of our business.
 MADE = re.compile(r'<title>(?P<title>.*?)</title>\s*<meta name="nofcore-made" content="(?P<time>[^"]*)">', re.DOTALL)
 TOP = 4000  # characters in which the mark is looked for
+QUARTER = re.compile(r"Q([1-4]) (\d{4})/")
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class Entry:
 
     ``made``: the time at which a page of an earlier run was made, None for one of this run; ``trust``: the code of
     the trust that the page is on alone; ``failed``: why this run could not make it, though it may be there from an earlier
-    one; ``notebook``: the name of its source, by which pages are ordered; ``kept``: up to date, so not made again.
+    one (then ``made`` is its time); ``notebook``: the name of its source, by which pages are ordered; ``kept``: up to
+    date, so not made again.
     """
 
     slug: str
@@ -50,7 +53,6 @@ class Trust:
     code: str
     name: str
     kind: str
-    facts: Mapping[str, object]
     profiles: tuple[Entry, ...]
     pages: tuple[Entry, ...]
 
@@ -58,8 +60,12 @@ class Trust:
 def index_html(outcomes: Sequence[Outcome], out: Path, provenance: Mapping) -> str:
     """The text of `index.html` for the outcomes of a run whose pages are in `out`."""
     made = [_of_outcome(outcome, out) for outcome in outcomes]
-    earlier = earlier_pages(out, {entry.slug for entry in made if not entry.failed})
-    there = [entry for entry in made if not entry.failed] + earlier
+    failed = {entry.slug: entry.failed for entry in made if entry.failed}
+    earlier = [
+        replace(entry, failed=failed.get(entry.slug))
+        for entry in earlier_pages(out, {entry.slug for entry in made if not entry.failed})
+    ]
+    there = sorted([entry for entry in made if not entry.failed] + earlier, key=_place)
     cards = [entry for entry in there if not entry.trust and entry.group]
     return render(
         "index.html.j2",
@@ -67,7 +73,7 @@ def index_html(outcomes: Sequence[Outcome], out: Path, provenance: Mapping) -> s
         failed=[entry for entry in made if entry.failed],
         made=sum(not entry.failed and not entry.kept for entry in made),
         up_to_date=sum(entry.kept for entry in made),
-        earlier=len([entry for entry in earlier if entry.group]),
+        earlier=len([entry for entry in earlier if entry.group and not entry.failed]),
         unknown=[entry for entry in earlier if not entry.group],
         trusts=_trusts(there),
         kept={entry.slug for entry in made if entry.failed and (out / f"{entry.slug}.failed.ipynb").exists()},
@@ -79,17 +85,30 @@ def earlier_pages(out: Path, made: set[str]) -> list[Entry]:
     """Pages in the folder that this run did not make, by name; with what their notes say, where there are notes."""
     found = []
     for path in sorted(out.glob("*.html")):
-        if path.stem in made or path.stem == "index":
+        if path.stem in made or path.stem == "index" or not SLUG.fullmatch(path.stem):
             continue
         try:
             with path.open(encoding="utf-8", errors="replace") as file:
                 mark = MADE.search(file.read(TOP))
         except OSError:  # another run has just taken it away, or it is a folder
             continue
-        if mark:
+        if mark and _is_time(mark["time"]):
             title, time = html.unescape(mark["title"]), html.unescape(mark["time"])
             found.append(_noted(path.stem, out, time) or Entry(path.stem, title, made=time))
     return found
+
+
+def _is_time(text: str) -> bool:
+    try:
+        return bool(datetime.fromisoformat(text))
+    except ValueError:
+        return False
+
+
+def _place(entry: Entry) -> tuple:
+    """Where a page stands, whichever run made it: by quarter, then by notebook; what is of no quarter comes last."""
+    quarter = QUARTER.match(entry.group)
+    return (not quarter, quarter[2] + quarter[1] if quarter else entry.group, entry.notebook, entry.slug)
 
 
 def _of_outcome(outcome: Outcome, out: Path) -> Entry:
@@ -146,9 +165,9 @@ def _files(slug: str, out: Path) -> tuple[str | None, bool]:
 
 
 def _grouped(entries: Iterable[Entry]) -> dict[str, dict[str, list[Entry]]]:
-    """Pages by group and kind, as these come, and then in the order of their notebooks."""
+    """Pages by group and kind, in the order in which they come."""
     groups: dict[str, dict[str, list[Entry]]] = {}
-    for entry in sorted(entries, key=lambda entry: entry.notebook):
+    for entry in entries:
         groups.setdefault(entry.group, {}).setdefault(entry.kind, []).append(entry)
     return groups
 
@@ -168,7 +187,6 @@ def _trusts(entries: Sequence[Entry]) -> list[Trust]:
             code,
             names[code],
             kinds[code],
-            profiles[code][0].facts if code in profiles else {},
             tuple(profiles.get(code, ())),
             tuple(pages.get(code, ())),
         )
