@@ -313,6 +313,13 @@ def test_charts_carry_text(community, acute, without_rules):
     assert "from 15 to 48" in made[1].alt
 
 
+def test_a_trust_is_found_at_its_rank_in_the_last_quarter(community):
+    chart = charts.rank_flow(community.path, community.movement)
+    ranks = community.path[-1].of(community.movement.trust_type)["rank"]
+    assert len(chart.places) == len(community.movement.trusts) > 50
+    assert chart.places == {code: (len(community.path) - 1, ranks[code]) for code in community.movement.trusts.index}
+
+
 def test_largest_movers(community):
     gained = community.movement.trusts["gained"]
     codes = largest(community.movement)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,8 +91,9 @@ class Charts:
 
 
 def spots(codes: Iterable[str], x: Iterable[float], y: Iterable[float]) -> dict[str, tuple[float, float]]:
-    """Where trusts are, for `Chart.places`."""
-    return {code: (float(a), float(b)) for code, a, b in zip(codes, x, y, strict=True)}
+    """Where trusts are, for `Chart.places`; without those that have no place."""
+    found = {code: (float(a), float(b)) for code, a, b in zip(codes, x, y, strict=True)}
+    return {code: place for code, place in found.items() if all(map(math.isfinite, place))}
 
 
 def ring(axes, places: Mapping[str, tuple[float, float]], shown: str | None) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nofcore.change_ranges import CANNOT_TELL, ChangeRanges
-from nofcore.charts.base import MISSING, NAMED_IN_PLOT, SEGMENT_COLOURS, STYLE, Chart, make_axes
+from nofcore.charts.base import MISSING, NAMED_IN_PLOT, SEGMENT_COLOURS, STYLE, Chart, make_axes, spots
 from nofcore.decomposition import Decomposition
 from nofcore.league import LeagueTable
 from nofcore.movement import Movement
@@ -79,6 +79,7 @@ def rank_flow(path: Sequence[LeagueTable], movement: Movement, trust: str | None
         f"Ranks of {len(ranks)} {plural(movement.trust_type)} from {path[0].quarter} to {path[-1].quarter}, a line "
         f"each; {len(rose)} rose, "
         f"{len(fell)} fell. {_largest_said(movement)}",
+        spots(last.index, np.full(len(last), places[-1]), last),
     )  # fmt: skip
 
 
