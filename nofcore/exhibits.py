@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 
 import pandas as pd
 
@@ -17,6 +18,7 @@ TABLES = "application/vnd.nofcore.tables+json"
 """The type of an output that holds tables: a list of what `table` gives."""
 PRINT_DPI = 300
 """Dots an inch of a chart for print."""
+FIGURE = re.compile("[-\N{MINUS SIGN}]?(0|[1-9][0-9]{0,14})([.][0-9]{1,9})?")
 
 
 def wanted() -> bool:
@@ -24,15 +26,30 @@ def wanted() -> bool:
     return bool(os.environ.get(FOLDER) and os.environ.get(NAME))
 
 
-def table(name: str, caption: str, frame: pd.DataFrame, decimals: dict[str, int]) -> dict:
-    """A table in plain types: numbers unrounded, None where there is none; ``decimals``: places shown, by column."""
+def table(
+    name: str, caption: str, frame: pd.DataFrame, decimals: dict[str, int], figures: tuple[str, ...] = ()
+) -> dict:
+    """A table in plain types: numbers unrounded, None where there is none.
+
+    ``decimals``: places shown, by column; ``figures``: columns of text some of whose cells are numbers, see `figure`.
+    """
     return {
         "name": name,
         "caption": caption,
         "columns": [str(column) for column in frame.columns],
         "decimals": decimals,
+        "figures": list(figures),
         "rows": [list(row) for row in zip(*(_plain(frame[column]) for column in frame), strict=True)],
     }
+
+
+def figure(cell: object) -> str | None:
+    """A text that is a number and no more, with a plain minus sign; None for any other cell.
+
+    >>> figure("\N{MINUS SIGN}0.50"), figure("0.1 to 0.2"), figure("007")
+    ('-0.50', None, None)
+    """
+    return cell.replace("\N{MINUS SIGN}", "-") if isinstance(cell, str) and FIGURE.fullmatch(cell) else None
 
 
 def _plain(column: pd.Series) -> list:

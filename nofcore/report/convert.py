@@ -1,6 +1,7 @@
 """An executed notebook made into one HTML page."""
 
 from collections.abc import Mapping
+from textwrap import shorten
 
 from nbconvert.exporters.templateexporter import TemplateExporter
 from traitlets.config import Config
@@ -17,6 +18,7 @@ SHOWN = ("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg
 
 
 NONE = Files()
+NAME = 70  # characters of the name of a chart
 
 
 class ConversionError(ValueError):
@@ -60,6 +62,7 @@ def article(notebook, outline: Outline) -> str:
         exclude_output_prompt=True,
         filters={
             "svg_address": svg.address,
+            "chart_name": chart_name,
             "prose": outline.prose,
             "data_prose": outline.data_prose,
             "fragment": outline.fragment,
@@ -68,6 +71,15 @@ def article(notebook, outline: Outline) -> str:
     )
     body, _ = exporter.from_notebook_node(notebook)
     return body + outline.close()
+
+
+def chart_name(alt: str) -> str:
+    """A short name of a chart for lists of landmarks: the first words of its text alternative, which says the rest.
+
+    >>> chart_name("Ranks of 10 trusts.")
+    'Chart: Ranks of 10 trusts.'
+    """
+    return f"Chart: {shorten(alt, NAME, placeholder=' …')}"
 
 
 def check_outputs(notebook) -> None:

@@ -102,4 +102,7 @@ def _write_csv(content: Mapping, path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([escape_text(column) for column in content["columns"]])
-        writer.writerows([escape_text(cell) for cell in row] for row in content["rows"])
+        held = [column in content["figures"] for column in content["columns"]]
+        for row in content["rows"]:
+            numbers = [exhibits.figure(cell) if figures else None for cell, figures in zip(row, held, strict=True)]
+            writer.writerow([number or escape_text(cell) for number, cell in zip(numbers, row, strict=True)])

@@ -56,9 +56,10 @@ def publish(files: Mapping[str, bytes], out: Path, note: tuple[str, bytes] | Non
 
 def _remove_others(places: set[Path], out: Path) -> None:
     """Take files that an earlier page of the same name offered, and this one does not, out of its folder."""
-    for folder in {place.parent for place in places} - {out, out / FOLDER}:
+    folders = {out / place.stem for place in places if place.parent == out and place.suffix == ".html"}
+    for folder in filter(Path.is_dir, folders):
         for path in folder.iterdir():
-            if path not in places and path.name.startswith(folder.name):
+            if path not in places and path.name.startswith(folder.name) and not path.is_dir():
                 path.unlink(missing_ok=True)
 
 

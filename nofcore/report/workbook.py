@@ -12,12 +12,18 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
 
+from nofcore import exhibits
+
 from .page import Page
 
 UNFIT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # what a workbook cannot hold
 SHEET_NAME = 31  # characters that a spreadsheet allows
 NARROWEST, WIDEST = 8, 60  # characters
 FIRST = "Notes"
+SOURCE = (
+    "NHS England, NHS Oversight Framework segmentation and league tables: "
+    "https://www.england.nhs.uk/nhs-oversight-framework/segmentation-and-league-tables/"
+)
 LICENCE = (
     "Contains NHS England data, licensed under the Open Government Licence v3.0: "
     "https://www.nationalarchives.gov.uk/doc/open-government-licence/version/3/ "
@@ -78,6 +84,7 @@ def _notes(tables, names, page: Page, headline, provenance) -> list[tuple[str, .
         ("Time of the run", provenance["time"]),
         ("Git commit", f"{git['commit']}{', with changes' if git['changed'] else ''}" if git else "not recorded"),
         ("Software", f"Python {provenance['python']}, {', '.join(map(' '.join, provenance['packages'].items()))}"),
+        ("Source", SOURCE),
         ("Licence", LICENCE),
     ]
 
@@ -101,8 +108,18 @@ def _add_table(sheet, table: Mapping) -> None:
     sheet.append([])
     sheet.append([_cell(sheet, column, bold=True) for column in table["columns"]])
     places = [table["decimals"].get(column, 0) for column in table["columns"]]
+    figures = [column in table["figures"] for column in table["columns"]]
     for row in table["rows"]:
-        sheet.append([_cell(sheet, value, count) for value, count in zip(row, places, strict=True)])
+        cells = zip(row, places, figures, strict=True)
+        sheet.append([(_figure if held else _cell)(sheet, value, count) for value, count, held in cells])
+
+
+def _figure(sheet, value: object, places: int) -> WriteOnlyCell | None:
+    """A cell of a column of texts: those that are numbers and no more are numbers here, too."""
+    number = exhibits.figure(value)
+    if number is None:
+        return _cell(sheet, value, places)
+    return _cell(sheet, float(number) if "." in number else int(number), len(number.partition(".")[2]))
 
 
 def _cell(sheet, value: object, places: int = 0, bold: bool = False) -> WriteOnlyCell | None:

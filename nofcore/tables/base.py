@@ -98,7 +98,7 @@ def _bundle(tables: tuple[Table, ...]) -> dict:
     shown = [table for table in tables if not table.frame.empty]
     if not shown or not exhibits.wanted():
         return {}
-    return {exhibits.TABLES: [exhibits.table(t.name, t.caption, t.frame, t.shown_decimals) for t in shown]}
+    return {exhibits.TABLES: [exhibits.table(t.name, t.caption, t.frame, t.shown_decimals, t.right) for t in shown]}
 
 
 def _slim(table: str) -> str:

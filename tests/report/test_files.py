@@ -3,6 +3,7 @@
 import base64
 import csv
 import json
+import re
 
 import nbformat
 import pandas as pd
@@ -13,7 +14,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from openpyxl import load_workbook
 
 from nofcore import exhibits
+from nofcore.charts.base import Chart, make_axes, spots
 from nofcore.report import Page
+from nofcore.report.convert import chart_name
 from nofcore.report.files import write_files
 from nofcore.report.provenance import collect
 from nofcore.report.publish import publish
@@ -168,12 +171,61 @@ def test_a_lean_drawing_keeps_scales_texts_and_colours():
     assert "0.98765 %25  %23" in sent
 
 
+def test_the_mark_of_a_trust_stands_where_its_point_is_drawn():
+    """Read back from the drawing: places are fractions of its width and height from the upper left corner."""
+    x, y = [1.0, 5.0, 9.0, float("nan")], [10.0, 1000.0, 100.0, 10.0]
+    figure, axes = make_axes(6, 3)
+    axes.plot(x, y, "o", color="#123456")
+    axes.set_yscale("log")
+    axes.set(xlabel="An axis", title="A title")
+    bundle, metadata = Chart(figure, "Dots.", spots("ABCD", x, y))._repr_mimebundle_()
+    drawing = bundle["image/svg+xml"]
+    width, height = map(float, re.search(r'viewBox="0 0 (\S+) (\S+)"', drawing).groups())
+    drawn = [
+        tuple(map(float, found)) for found in re.findall(r'<use [^>]*x="(\S+)" y="(\S+)" style="fill: #123456', drawing)
+    ]
+    places = metadata["image/svg+xml"]["places"]
+    assert list(places) == ["A", "B", "C"]
+    assert [(a * width, b * height) for a, b in places.values()] == [pytest.approx(spot, abs=0.05) for spot in drawn]
+
+
+def test_a_chart_is_named_by_whole_words_and_no_broken_character():
+    alt = "Rank of Guy's & St Thomas' <b> " * 9
+    name = chart_name(alt)
+    assert len(name) <= 80
+    assert alt.startswith(name.removeprefix("Chart: ").removesuffix(" …"))
+
+
 def test_files_of_an_earlier_page_that_are_no_more_go_and_others_stay(tmp_path):
     publish({"p/p-a.csv": b"1", "p/p-b.csv": b"2", "p.html": b"<html>"}, tmp_path)
     (tmp_path / "p" / "mine.txt").write_text("of the reader")
     publish({"p/p-b.csv": b"3", "p.html": b"<html>"}, tmp_path)
     assert sorted(path.name for path in (tmp_path / "p").iterdir()) == ["mine.txt", "p-b.csv"]
     assert (tmp_path / "p" / "p-b.csv").read_bytes() == b"3"
+
+
+def test_files_go_too_where_the_page_offers_none_any_more_and_a_folder_of_the_reader_stays(tmp_path):
+    publish({"p/p-a.csv": b"1", "p.html": b"<html>"}, tmp_path)
+    (tmp_path / "p" / "p-mine").mkdir()
+    publish({"p.html": b"<html>"}, tmp_path)
+    assert [path.name for path in (tmp_path / "p").iterdir()] == ["p-mine"]
+
+
+def test_figures_set_as_text_are_numbers_in_the_files_and_no_other_text_is(tmp_path):
+    shown = ["\u22120.50", "12", "2.80", "0.1 to 0.2", "-1 point", "007", "\u2013", None, "=1"]
+    frame = pd.DataFrame({"Code": ["1"] * len(shown), "Value": shown})
+    content = exhibits.table("t", "c", frame, {}, ("Value",))
+    book = new_notebook(cells=[new_code_cell("x", outputs=[new_output("display_data", {exhibits.TABLES: [content]})])])
+    page = Page("p", tmp_path / "b.ipynb", "P", "Q1 2025/26")
+    write_files(book, page, None, collect([]), tmp_path)
+    sheet = load_workbook(tmp_path / "p.xlsx")["t"]
+    found = [sheet.cell(row, 2).value for row in range(4, 4 + len(shown))]
+    assert found == [-0.5, 12, 2.8, "0.1 to 0.2", "-1 point", "007", "\u2013", None, "=1"]
+    assert [sheet.cell(row, 2).number_format for row in (4, 5, 6)] == ["0.00", "0", "0.00"]
+    assert sheet["A4"].value == "1"
+    with (tmp_path / "p-t.csv").open(encoding="utf-8", newline="") as file:
+        cells = [row[1] for row in csv.reader(file)][1:]
+    assert cells == ["-0.50", "12", "2.80", "0.1 to 0.2", "'-1 point", "007", "\u2013", "", "'=1"]
 
 
 @pytest.mark.parametrize("name", ["../x.csv", "/x.csv", "a/b/c.csv", "a/../b.csv", ".made/x", "..", "", "a/.b", "a\\b"])
