@@ -122,6 +122,38 @@ def test_a_table_is_sorted_by_mouse_and_keyboard(report, visit, by):
     assert page.locator("#league-table thead th[aria-sort=descending]").count() == 1
 
 
+def test_ranges_are_sorted_by_their_numbers(report, visit):
+    """ "~1 to ~9" is less than "2 to 10", though not by its letters."""
+    page = visit(_page(report, "rank-uncertainty"))
+    table = page.locator("#rank-ranges")
+    heads = [text.strip() for text in table.locator("thead th").all_text_contents()]
+    cells = table.locator(f"tbody tr > :nth-child({heads.index('Rank range') + 1})")
+    before = cells.all_text_contents()
+    by_number = sorted(tuple(map(int, re.findall(r"\d+", text))) for text in before)
+    assert by_number != [tuple(map(int, re.findall(r"\d+", text))) for text in sorted(before)]  # else nothing is shown
+    table.locator("thead th", has_text="Rank range").get_by_role("button").click()
+    assert [tuple(map(int, re.findall(r"\d+", text))) for text in cells.all_text_contents()] == by_number
+
+
+def test_captions_are_whole_on_a_phone(shown):
+    shown.set_viewport_size({"width": 360, "height": 900})
+    beyond = shown.evaluate(
+        """() => [...document.querySelectorAll('.scroll caption span')].filter(text =>
+        text.getBoundingClientRect().right > text.closest('.scroll').getBoundingClientRect().right + 1)
+        .map(text => text.textContent)"""
+    )
+    assert beyond == []
+
+
+def test_a_link_within_the_page_keeps_its_address_while_a_trust_is_marked(report, visit):
+    page = visit(_page(report, LONG))
+    page.get_by_label("Find a trust").fill(_names(page)[0])
+    page.locator("#contents a").first.click()
+    page.wait_for_timeout(100)
+    assert page.url.endswith(page.locator("#contents a").first.get_attribute("href"))
+    assert page.locator(".mark").count() >= 1
+
+
 def test_a_table_is_searched(report, visit):
     page = visit(_page(report, LONG))
     names = _names(page)

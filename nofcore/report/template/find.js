@@ -66,10 +66,10 @@
   form.addEventListener("submit", event => event.preventDefault());
   input.addEventListener("input", find);
   input.addEventListener("focus", () => input.select());
-  const named = () => {
+  const named = event => {
     const code = /^#trust=(\w+)$/.exec(location.hash)?.[1];
     if (code) input.value = known.find(trust => trust.code === code)?.label ?? code;
-    if (input.value) find();
+    if (code || (!event && input.value)) find(); // a link within the page keeps its own address
   };
   addEventListener("hashchange", named);
   addEventListener("sortable", find); // tables have other heights then

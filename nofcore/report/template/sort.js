@@ -7,11 +7,17 @@ const { default: DataTable } = await import(URL.createObjectURL(source));
 const plain = text => text.normalize("NFD").replace(/[\u0300-\u036f'\u2018\u2019]/g, "");
 DataTable.util.diacritics((text, both) =>
   typeof text !== "string" ? text : both && plain(text) !== text ? `${text} ${plain(text)}` : plain(text));
+// Figures are set with a true minus sign, and a dash where there is none: to be sorted as numbers they need plain ones.
+// Ranges, and figures with units, go by the first number, then by the second.
+const range = /^~?-?\d[\d,.]* to ~?-?\d/;
+function order(cell) {
+  const text = cell.textContent.trim().replace(/\u2212(?=[\d.])/g, "-").replace(/^\u2013$/, "");
+  if (!cell.classList.contains("gt_right") && !range.test(text)) return text;
+  const [first, second = 0] = (text.match(/-?\d[\d,]*(?:\.\d+)?/g) ?? []).map(number => Number(number.replaceAll(",", "")));
+  return first === undefined ? text : first + second * 1e-6;
+}
 for (const table of document.querySelectorAll("table[data-sortable]")) {
-  // Figures are set with a true minus sign, and a dash where there is none: to be sorted as numbers they need plain ones.
-  for (const cell of table.querySelectorAll("tbody td")) {
-    cell.dataset.order = cell.textContent.trim().replace(/^\u2212(?=[\d.])/, "-").replace(/^\u2013$/, "");
-  }
+  for (const cell of table.querySelectorAll("tbody td")) cell.dataset.order = order(cell);
   new DataTable(table, {
     autoWidth: false,
     order: [],
