@@ -28,7 +28,7 @@
     const here = plots.filter(({ places }) => code in places);
     for (const { plot, places } of here) {
       const spot = document.createElement("span");
-      spot.className = places[code][0] > .85 ? "mark left" : "mark";
+      spot.className = places[code][0] > .5 ? "mark left" : "mark";
       spot.setAttribute("aria-hidden", "true");
       spot.style.left = `${100 * places[code][0]}%`;
       spot.style.top = `${100 * places[code][1]}%`;
