@@ -273,7 +273,7 @@ def test_many_problems_are_still_one_line(refused, tmp_path):
         ("standard = 75", "standrd = 75", "unknown key"),
         ("[25, 50, 75]", "[75, 50, 25]", "percentiles must increase"),
         ("best = 1", "best = ", "is not valid TOML"),
-        ('year = "2025/26"', 'year = "2031/32"', "the rules are of 2031/32, the quarter is Q1 2025/26"),
+        ('year = "2025/26"', 'year = "2031/32"', "rounded_first: Q1 2025/26 is not in 2031/32"),
     ],
 )
 def test_a_bad_framework(refused, tmp_path, old, new, said):

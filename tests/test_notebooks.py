@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 from pathlib import Path
 
@@ -42,15 +43,25 @@ def test_notebooks_are_thin(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebooks_run_from_end_to_end(path, tmp_path, capsys):
+    """On ambulance trusts; or, where NOFCORE_REPORT names a report, the page of that kind in it."""
     name, slug = PAGES[path.stem]
-    options = [*OPTIONS.get(name, []), "--trust-type", "ambulance"]
-    assert cli.main(["report", name, *options, "--out", str(tmp_path)]) == 0
-    page = (tmp_path / f"{slug}.html").read_text("utf-8")
+    if report := os.environ.get("NOFCORE_REPORT"):
+        out = Path(report)
+        slug = min(out.glob(f"{name.replace('_', '-')}-*.ipynb")).stem
+    else:
+        out = tmp_path
+        options = [*OPTIONS.get(name, []), "--trust-type", "ambulance"]
+        assert cli.main(["report", name, *options, "--out", str(out)]) == 0
+        assert "pages made 1, failed 0" in capsys.readouterr().out
+    page = (out / f"{slug}.html").read_text("utf-8")
     assert "<h1" in page
-    assert f'href="{slug}.html"' in (tmp_path / "index.html").read_text("utf-8")
-    executed = json.loads((tmp_path / f"{slug}.ipynb").read_text("utf-8"))
-    assert all(cell.get("execution_count") for cell in executed["cells"] if cell["cell_type"] == "code")
-    assert "pages made 1, failed 0" in capsys.readouterr().out
+    assert f'href="{slug}.html"' in (out / "index.html").read_text("utf-8")
+    executed = json.loads((out / f"{slug}.ipynb").read_text("utf-8"))
+    source = nbformat.read(path, as_version=4)
+    code = [cell["source"] for cell in source.cells if cell["cell_type"] == "code"]
+    ran = [cell for cell in executed["cells"] if cell["cell_type"] == "code" and cell.get("execution_count")]
+    assert len(ran) == len(code) + 1  # that with the parameters is added
+    assert "".join(ran[-1]["source"]) == code[-1]
 
 
 def test_every_notebook_has_a_page():

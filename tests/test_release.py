@@ -221,7 +221,7 @@ def test_reference_averages_are_those_of_the_embedded_league_table():
 
 
 def test_a_framework_of_a_user_s_own_serves_its_year_only():
-    text = (framework.FOLDER / "2025-26.toml").read_text("utf-8").replace('year = "2025/26"', 'year = "2031/32"')
+    text = (framework.FOLDER / "2025-26.toml").read_text("utf-8").replace("2025/26", "2031/32")
     own = framework.parse(framework.tomllib.loads(text), "own.toml")
     assert release.framework_for("Q2 2031/32", own) is own
     assert release.framework_for(Q1, own) is framework.for_quarter(Q1)
