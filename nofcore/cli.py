@@ -93,7 +93,7 @@ def _parser() -> Parser:
     )
     report.add_argument("--trust-type", default="all", metavar="SLUG", help="such as acute; default: all")
     report.add_argument(
-        "--trust", nargs="+", default=(), metavar="TRUST",
+        "--trust", nargs="+", action="extend", default=[], metavar="TRUST",
         help="codes such as RJ1, or names, of the trusts to profile and to show in particular; all: every trust",
     )  # fmt: skip
     report.add_argument(

@@ -542,3 +542,12 @@ def test_a_trust_that_is_none_writes_nothing(tmp_path, capsys, given_, said):
     assert cli.main(["report", "trust_profile", *given_, "--out", str(out)]) == 2
     assert said in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_trusts_named_one_by_one_are_all_asked_for(monkeypatch):
+    from nofcore.report import plan
+
+    asked = []
+    monkeypatch.setattr(plan, "run", lambda request: asked.append(request) or [])
+    assert cli.main(["report", "trust_profile", "--trust", "RJ1", "R1H", "--trust", "RX7"]) == 0
+    assert asked[0].trusts == ("RJ1", "R1H", "RX7")
