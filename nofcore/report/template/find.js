@@ -12,11 +12,14 @@
   const tables = new Map(rows.map(row => [row, row.closest("table")]));
   const plots = [...document.querySelectorAll("[data-places]")].map(plot => ({ plot, places: JSON.parse(plot.dataset.places) }));
 
+  // A trust that the page was made for is marked; charts and tables move to one that the reader asks for.
+  let asked = location.hash.startsWith("#trust=");
+
   function look(text) {
-    const asked = plain(text);
-    if (!asked) return [];
-    const exact = known.filter(trust => [trust.code, trust.name, trust.label].some(part => plain(part) === asked));
-    return exact.length ? exact : known.filter(trust => plain(trust.label).includes(asked));
+    const wanted = plain(text);
+    if (!wanted) return [];
+    const exact = known.filter(trust => [trust.code, trust.name, trust.label].some(part => plain(part) === wanted));
+    return exact.length ? exact : known.filter(trust => plain(trust.label).includes(wanted));
   }
 
   function clear() {
@@ -42,7 +45,7 @@
     for (const row of own) {
       row.classList.add("found");
       const box = row.closest(".scroll");
-      if (box && !shown.has(box)) box.scrollTop += row.getBoundingClientRect().top - box.getBoundingClientRect().top - box.clientHeight / 2;
+      if (asked && box && !shown.has(box)) box.scrollTop += row.getBoundingClientRect().top - box.getBoundingClientRect().top - box.clientHeight / 2;
       shown.add(box);
     }
     const found = new Set(own.map(row => tables.get(row)));
@@ -58,16 +61,17 @@
       : found.length === 1 ? mark(found[0])
       : found.length ? `${found.length} trusts match; type more of the name.` : "No trust of this page matches.";
     const address = found.length === 1 ? `#trust=${found[0].code}` : location.pathname + location.search;
-    if (found.length === 1 || location.hash.startsWith("#trust=")) history.replaceState(null, "", address);
+    if ((asked && found.length === 1) || location.hash.startsWith("#trust=")) history.replaceState(null, "", address);
   }
 
   document.getElementById("find-list").append(...known.map(({ label }) => new Option(label)));
   form.hidden = false;
   form.addEventListener("submit", event => event.preventDefault());
-  input.addEventListener("input", find);
+  input.addEventListener("input", () => { asked = true; find(); });
   input.addEventListener("focus", () => input.select());
   const named = event => {
     const code = /^#trust=(\w+)$/.exec(location.hash)?.[1];
+    if (code) asked = true;
     if (code) input.value = known.find(trust => trust.code === code)?.label ?? code;
     if (code || (!event && input.value)) find(); // a link within the page keeps its own address
   };
