@@ -105,6 +105,13 @@ class Segments:
         return self
 
 
+def off_scale(segments: Segments, scale: Scale) -> Iterator[str]:
+    """What is wrong with thresholds that no average can lie on both sides of."""
+    for cut in segments.thresholds:
+        if not scale.best <= cut < scale.worst:
+            yield f"threshold {cut:g} is outside the scale of averages, {scale.best:g} to below {scale.worst:g}"
+
+
 @dataclass(frozen=True, config=STRICT)
 class Condition:
     """A condition on the value of a metric, named by its identifier or short name: exactly one bound."""
@@ -452,10 +459,8 @@ class Framework:
         for quarter in self.rounded_first:
             if year_of(quarter) != self.year:
                 yield ("rounded_first", quarter), f"rounded_first: {quarter} is not in {self.year}, so it is not heeded"
-        for cut in self.segments.thresholds:
-            if not best <= cut < worst:
-                message = f"threshold {cut:g} is outside the scale of averages, {best:g} to below {worst:g}"
-                yield ("segments", "thresholds"), message
+        for message in off_scale(self.segments, self.scale):
+            yield ("segments", "thresholds"), message
         for place, metric in enumerate(self.metric):
             lookups: dict[Key, Lookup] = {(): metric.lookup} if metric.model == "lookup" else {}
             lookups |= {("unit", unit): lookup for unit, lookup in metric.unit.items()}

@@ -25,7 +25,7 @@ BLOCK = ["quarter", "trust_type"]
 DATA_FIGURES = ["value", "rank"]
 RESULTS = ["average_score", "unadjusted_segment", "in_deficit", "segment", "rank", "score_rank"]
 RANGES = ["score_low", "score_high", "rank_low", "rank_high"]
-_TODO = "remove the file that is out of date, or let the name of a re-issue end in -v2"
+_REMEDY = "remove the file that is out of date, or let the name of a re-issue end in -v2"
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def _contradiction(pairs: pd.DataFrame, key: list[str], figures: list[str], earl
         said = f"is missing from {holder}, which holds the same trust and quarter"
     file, row = ("file_later", "row_later") if first["_merge"] == "right_only" else ("file", "row")
     what = ", ".join(first[name] for name in key)
-    return Problem(first[file], int(first[row]), column, f"{what}: {said}{others}; {_TODO}")
+    return Problem(first[file], int(first[row]), column, f"{what}: {said}{others}; {_REMEDY}")
 
 
 def _same(mine: float, theirs: float) -> bool:
@@ -230,6 +230,6 @@ def _conflicts(results: pd.DataFrame, tables: pd.DataFrame) -> Iterator[Problem]
             one, two = results.loc[(quarter, code)], tables.loc[(quarter, code)]
             message = (
                 f"{quarter}, {code}: {_said(two[name])} against {_said(one[name])} in {one['file']}, "
-                f"row {one[f'{name}_row']:.0f}; {_TODO}"
+                f"row {one[f'{name}_row']:.0f}; {_REMEDY}"
             )
             yield Problem(two["file"], int(two["row"]), SHOWN[name], message)

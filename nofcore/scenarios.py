@@ -35,6 +35,7 @@ from pydantic.dataclasses import dataclass
 from nofcore import framework as rules
 from nofcore.errors import InputError, Problem
 from nofcore.framework import (
+    LARGEST_WEIGHT,
     STRICT,
     Combined,
     Domain,
@@ -54,8 +55,6 @@ Flag = Annotated[bool, Field(strict=True)]
 NONE = "none"
 OFFICIAL_KEY = "official"
 """What results call the official rules, in place of the key of a scenario."""
-LARGEST_WEIGHT = 1_000_000
-"""Far beyond any sense, and far below where weights added up would be beyond all numbers."""
 SPREAD = ("rank", "standard", "floor")
 """Models that spread trusts over scores."""
 _RESULTS = {"segments", "override", "ranking", "published", "title"}
@@ -285,7 +284,8 @@ def _apply(framework: Framework, scenario: Scenario, before: Framework) -> Frame
                 raise ValueError(f"must be at most {LARGEST_WEIGHT:,}")
     if changes.segments:
         with _blamed(scenario, "segments"):
-            _check_segments(changes.segments, framework)
+            for said in rules.off_scale(changes.segments, framework.scale):
+                raise ValueError(said)
     with _blamed(scenario, ""):
         return replace(framework, **_new_rules(framework, changes))
 
@@ -309,17 +309,6 @@ def _check_entries(framework: Framework, scenario: Scenario, before: Framework) 
             if any(entry is other for other in seen):
                 raise ValueError("is changed already, under another name; put all of its keys under one")
             seen.append(entry)
-
-
-def _check_segments(rule: Segments, framework: Framework) -> None:
-    """Refuse keys that a rule for segments would not heed, and thresholds that no average can lie around."""
-    if rule.rule == "percentiles" and rule.thresholds:
-        raise ValueError("thresholds belong to rule 'thresholds', and only to it")
-    if rule.rule == "thresholds" and (rule.percentiles or rule.pool != "all"):
-        raise ValueError("percentiles and pool belong to rule 'percentiles', and only to it")
-    best, worst = framework.scale.best, framework.scale.worst
-    if outside := [cut for cut in rule.thresholds if not best <= cut < worst]:
-        raise ValueError(f"threshold {outside[0]:g} is outside the scale of averages, {best:g} to below {worst:g}")
 
 
 def _new_rules(framework: Framework, changes: Changes) -> dict[str, Any]:
