@@ -123,7 +123,7 @@ def _marked(request: Request, trust_type: str) -> str | None:
 def _prepare(request: Request, pages: list[Page]) -> None:
     """Work out what the profiles share before the first of them. A worker elsewhere does that by itself."""
     if any(page.notebook.stem == PROFILE_NOTEBOOK for page in pages) and request.scheduler is None:
-        own = rules.load(request.framework) if request.framework else None
+        own = _own(request)
         archive = request.archive or release.read(request.data, own)
         profile_study.study(archive, request.figures.quarter, own, request.draws, request.seed)
 
@@ -166,92 +166,88 @@ def _methods(request: Request) -> list[Page]:
 
 
 def _league_tables(request: Request) -> list[Page]:
-    quarter = request.figures.quarter
-    return [
-        _page(
-            request,
-            "01_league_table",
-            f"league-table-{release.slug(trust_type)}",
-            f"The league table of {plural(trust_type)}, {quarter}",
-            trust_type=release.slug(trust_type),
-            trust=_marked(request, trust_type),
-        )
-        for trust_type in _trust_types(request)
-    ]
+    title = "The league table of {types}, {quarter}"
+    return _of_each(_trust_types(request), request, "01_league_table", "league-table", title)
 
 
 def _rank_uncertainty(request: Request) -> list[Page]:
     """A page for each type with metric rows: without them nothing can be drawn."""
-    quarter = request.figures.quarter
     framework = _framework(request)
     if framework and (request.activity or request.phi > 1):  # bad ones are refused before anything is made
         noise.factors(request.phi, activity.read(request.figures, framework, request.activity))
-    return [
-        _page(
-            request,
-            "02_rank_uncertainty",
-            f"rank-uncertainty-{release.slug(trust_type)}",
-            f"How sure is a rank? {capital(plural(trust_type))}, {quarter}",
-            trust_type=release.slug(trust_type),
-            trust=_marked(request, trust_type),
-            draws=request.draws,
-            seed=request.seed,
-            activity=str(request.activity) if request.activity else None,
-            phi=request.phi,
-        )
-        for trust_type in _trust_types(request)
-        if _has_scores(request.figures, framework, trust_type)
-    ]
+    return _of_each(
+        _scored_types(request),
+        request,
+        "02_rank_uncertainty",
+        "rank-uncertainty",
+        "How sure is a rank? {Types}, {quarter}",
+        draws=request.draws,
+        seed=request.seed,
+        activity=str(request.activity) if request.activity else None,
+        phi=request.phi,
+    )
 
 
 def _metric_correlation(request: Request) -> list[Page]:
     """A page for each type with metric rows."""
-    quarter, framework = request.figures.quarter, _framework(request)
     if request.characteristics:  # a bad file is refused before anything is made
         characteristics.read(request.characteristics, request.figures)
-    return [
-        _page(
-            request,
-            "03_metric_correlation",
-            f"metric-correlation-{release.slug(trust_type)}",
-            f"Do the metrics tell one story? {capital(plural(trust_type))}, {quarter}",
-            trust_type=release.slug(trust_type),
-            trust=_marked(request, trust_type),
-            draws=request.correlation_draws,
-            seed=request.seed,
-            characteristics=str(request.characteristics) if request.characteristics else None,
-        )
-        for trust_type in _trust_types(request)
-        if _has_scores(request.figures, framework, trust_type)
-    ]
+    return _of_each(
+        _scored_types(request),
+        request,
+        "03_metric_correlation",
+        "metric-correlation",
+        "Do the metrics tell one story? {Types}, {quarter}",
+        draws=request.correlation_draws,
+        seed=request.seed,
+        characteristics=str(request.characteristics) if request.characteristics else None,
+    )
 
 
 def _method_sensitivity(request: Request) -> list[Page]:
     """A page for each type with metric rows."""
-    quarter, framework = request.figures.quarter, _framework(request)
     if request.weights or request.scenarios:  # bad ones are refused before anything is made
-        own_scenarios.read(request.scenarios, request.weights, framework)
+        own_scenarios.read(request.scenarios, request.weights, _framework(request))
+    return _of_each(
+        _scored_types(request),
+        request,
+        "04_method_sensitivity",
+        "method-sensitivity",
+        "What if the rules were different? {Types}, {quarter}",
+        draws=request.draws,
+        seed=request.seed,
+        scenario=[str(path) for path in request.scenarios] or None,
+        weights=str(request.weights) if request.weights else None,
+    )
+
+
+def _of_each(
+    trust_types: list[str], request: Request, notebook: str, name: str, title: str, **parameters
+) -> list[Page]:
+    """A page for each of the types. ``title``: with {types}, or {Types} where it begins a sentence, and {quarter}."""
     return [
         _page(
             request,
-            "04_method_sensitivity",
-            f"method-sensitivity-{release.slug(trust_type)}",
-            f"What if the rules were different? {capital(plural(trust_type))}, {quarter}",
-            trust_type=release.slug(trust_type),
-            trust=_marked(request, trust_type),
-            draws=request.draws,
-            seed=request.seed,
-            scenario=[str(path) for path in request.scenarios] or None,
-            weights=str(request.weights) if request.weights else None,
+            notebook,
+            f"{name}-{release.slug(kind)}",
+            title.format(types=plural(kind), Types=capital(plural(kind)), quarter=request.figures.quarter),
+            trust_type=release.slug(kind),
+            trust=_marked(request, kind),
+            **parameters,
         )
-        for trust_type in _trust_types(request)
-        if _has_scores(request.figures, framework, trust_type)
+        for kind in trust_types
     ]
+
+
+def _scored_types(request: Request) -> list[str]:
+    """The types asked for of which metric scores are at hand."""
+    framework = _framework(request)
+    return [kind for kind in _trust_types(request) if _has_scores(request.figures, framework, kind)]
 
 
 def _movement(request: Request) -> list[Page]:
     """A page for each type that is ranked in both quarters; none where no quarter came before and none was asked for."""
-    own = rules.load(request.framework) if request.framework else None
+    own = _own(request)
     archive = request.archive or release.read(request.data, own)
     pair = movement_pair(archive, request)
     if pair is None:
@@ -346,9 +342,13 @@ def _is_ranked(figures: Release, framework: rules.Framework | None, trust_type: 
     )
 
 
+def _own(request: Request) -> rules.Framework | None:
+    """The user's own rules."""
+    return rules.load(request.framework) if request.framework else None
+
+
 def _framework(request: Request) -> rules.Framework | None:
-    own = rules.load(request.framework) if request.framework else None
-    return release.framework_for(request.figures.quarter, own)
+    return release.framework_for(request.figures.quarter, _own(request))
 
 
 def _has_scores(figures: Release, framework: rules.Framework | None, trust_type: str) -> bool:

@@ -3,7 +3,6 @@
   const form = document.getElementById("find");
   const input = document.getElementById("find-trust");
   const said = document.getElementById("find-said");
-  const plain = text => text.normalize("NFD").replace(/[\u0300-\u036f'\u2018\u2019]/g, "").toLowerCase().trim();
   const rows = [...document.querySelectorAll("#trusts tbody tr")].map(row => ({ row, text: plain(`${row.cells[0].textContent} ${row.cells[3].textContent}`) }));
   function filter() {
     const asked = plain(input.value);

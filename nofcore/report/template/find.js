@@ -5,7 +5,6 @@
   const said = document.getElementById("find-said");
   const hint = said.textContent;
   const names = Object.entries(JSON.parse(document.getElementById("trusts").textContent));
-  const plain = text => text.normalize("NFD").replace(/[\u0300-\u036f'\u2018\u2019]/g, "").toLowerCase().trim();
   const known = names.map(([code, name]) => ({ code, name, label: `${name} (${code})` }));
   // Before tables are made sortable, as a search takes rows out of the page.
   const rows = [...document.querySelectorAll("main tbody tr")];
