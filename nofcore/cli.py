@@ -234,10 +234,12 @@ def _scores(options) -> int:
 
 
 def _report(options) -> int:
-    from nofcore.report import uptodate, warm
+    from nofcore.report import pool, uptodate, warm
 
     # Where it is plain that pages must be made, what they need is imported while the figures are read.
     soon = options.scheduler is None and (options.force or uptodate.none_noted(options.out))
+    if soon:
+        pool.ahead()
     with warm.ahead() if soon else contextlib.nullcontext():
         return _make_report(options)
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 import os
 import re
+from typing import TYPE_CHECKING
 
-import pandas as pd
+if TYPE_CHECKING:  # the process that converts a notebook need not wait for it
+    import pandas as pd
 
 FOLDER, NAME = "NOFCORE_PAGE_FOLDER", "NOFCORE_PAGE_NAME"
 """Environment variables of a notebook that is made into a page."""
@@ -55,7 +57,7 @@ def figure(cell: object) -> str | None:
 def _plain(column: pd.Series) -> list:
     """Cells as Python's own types; whole numbers that pandas holds as floats beside gaps are whole again."""
     known = column.dropna()
-    whole = pd.api.types.is_float_dtype(column) and all(map(float.is_integer, map(float, known)))
+    whole = column.dtype.kind == "f" and all(map(float.is_integer, map(float, known)))
     cells = column.astype(object).where(column.notna(), None)
     return [cell if cell is None or isinstance(cell, str) else int(cell) if whole else _number(cell) for cell in cells]
 

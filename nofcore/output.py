@@ -5,10 +5,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from nofcore.errors import InputError, Problem
+
+if TYPE_CHECKING:  # who needs `escape_text` alone need not wait for it
+    import pandas as pd
 
 _RISKY = ("=", "+", "-", "@", "\t", "\r")
 
@@ -20,7 +22,9 @@ def escape_text(cell):
 
 def escape_cells(table: pd.DataFrame) -> pd.DataFrame:
     """`escape_text` on every text cell and column name; numbers stay as they are."""
-    text = [name for name in table.columns if not pd.api.types.is_numeric_dtype(table[name])]
+    from pandas.api.types import is_numeric_dtype
+
+    text = [name for name in table.columns if not is_numeric_dtype(table[name])]
     escaped = table.assign(**{name: table[name].map(escape_text) for name in text})
     return escaped.rename(columns=escape_text)
 

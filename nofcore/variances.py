@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import optimize, special
 
 
 def within_sd(items: np.ndarray) -> float:
@@ -46,12 +45,16 @@ def between_interval(estimates: np.ndarray, variances: np.ndarray, level: float)
     The ends are the variances between units under which Cochran's Q would lie at the upper and the
     lower tail of its chi-squared distribution.
     """
+    from scipy import special  # slow to import, and few need it
+
     estimates, variances = np.asarray(estimates, dtype=float), np.asarray(variances, dtype=float)
     tails = special.chdtri(len(estimates) - 1, [(1 - level) / 2, (1 + level) / 2])
     return tuple(_profile(estimates, variances, tail) for tail in tails)
 
 
 def _profile(estimates: np.ndarray, variances: np.ndarray, wanted: float) -> float:
+    from scipy import optimize
+
     def surplus(between: float) -> float:
         return weighted_squares(estimates, variances + between) - wanted
 

@@ -66,7 +66,8 @@ class Chart:
 
     def _picture(self) -> str:
         """The chart for print as PNG, in base64."""
-        self.figure.set_layout_engine("none")  # laid out already
+        with plt.rc_context({"figure.constrained_layout.use": False}):
+            self.figure.set_layout_engine(None)  # laid out already, and with "none" drawn twice
         image, quick = io.BytesIO(), {"compress_level": 3}
         self.figure.savefig(image, format="png", dpi=exhibits.PRINT_DPI, metadata={"Software": None}, pil_kwargs=quick)
         return base64.b64encode(image.getvalue()).decode("ascii")

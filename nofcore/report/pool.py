@@ -65,6 +65,11 @@ class Workers(Executor):
             process.kill()
 
 
+def ahead() -> None:
+    """Have the process start that `local` forks its workers from, so that it imports meanwhile."""
+    _start_method()
+
+
 @contextlib.contextmanager
 def local(count: int) -> Iterator[Executor]:
     """Worker processes on this machine, which end with the block, at once if that is interrupted."""
