@@ -1,9 +1,9 @@
-"""Measure batches of pages: ``python -m benchmarks.pages [PAGES]``, 20 pages by default.
+"""Measure profiles of trusts: ``python -m benchmarks.pages [PAGES]``, 20 pages by default, at most one for each trust.
 
-Many small pages, such as one for each trust, are made warm (kernels forked from a server that has imported
-everything) and the plain way, a papermill process a page, with as many workers at a time; then once more with
-nothing changed. The time for all trusts is what a page takes in the midst of the run times their number, plus
-the time before the first.
+One profile alone, where nothing is at hand and where what profiles share is; a batch, warm (kernels forked from a
+server that has imported everything) and the plain way, a process a page whose kernel starts cold, as many at a time;
+the batch once more with nothing changed. All is done by the command, as a user would, in folders of its own. The time for all
+trusts is that of one profile, plus what each further one in the batch has taken.
 """
 
 from __future__ import annotations
@@ -17,123 +17,91 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import nbformat
 import psutil
-from nbformat.v4 import new_code_cell, new_notebook
 
-from nofcore.report import Page, make_pages
-from nofcore.report.provenance import collect
-
-TRUSTS, WORKERS = 205, 2
-MINUTES, GIGABYTES, AGAIN = 6, 1.5, 5
-"""The bars for all trusts: minutes, memory of all processes together, seconds when nothing has changed."""
-
-CELLS = (
-    "trust = 'RX6'",
-    "from nofcore import charts, league, release, tables\nfrom nofcore.report import Headline\n\n"
-    "figures = release.read().release('Q1 2025/26')\n"
-    "rebuilt = league.build(figures, release.framework_for(figures.quarter))\n"
-    "row = rebuilt.table().set_index('trust_code').loc[trust]\n"
-    "Headline(f'{row.trust_name} has rank {row[\"rank\"]:.0f}.')",
-    "charts.domains(rebuilt, 'Ambulance trust')",
-    "charts.averages(rebuilt, 'Ambulance trust')",
-    "tables.league_table(rebuilt, 'Ambulance trust')",
-    "tables.capped(rebuilt, 'Ambulance trust')",
-    "tables.segment_counts(rebuilt, row.trust_type, 'region', 'Region')",
-)
-"""A stand-in for a page on one trust."""
+QUARTER, FIRST, WORKERS = "Q1 2025/26", "RJ1", 2
+MINUTES, GIGABYTES, AGAIN, ALONE = 6, 1.5, 5, 8
+"""The bars: minutes and memory of all processes for all trusts; seconds when nothing has changed, and for one page."""
 
 PLAIN = """
 import sys
 from pathlib import Path
-from nofcore.report.page import Page
-from nofcore.report.provenance import collect
+from nofcore import release
+from nofcore.report import plan
 from nofcore.report.worker import Job, make_page
 
-book, trust = sys.argv[1:]
-page = Page(trust.lower(), Path(book), trust, "Trusts", {"trust": trust})
-result = make_page(Job(page, Path.cwd(), collect(), 600, warm=False))
+quarter, trust = sys.argv[1:]
+figures = release.embedded().release(quarter)
+request = plan.Request((plan.PROFILE,), figures, "all", None, None, Path("reports"), 1, trusts=(trust,))
+(page,) = plan.PAGES[plan.PROFILE](request)
+result = make_page(Job(page, Path.cwd(), plan.provenance(request), 600, warm=False))
 assert result.outcome.ok, result.outcome.error
 """
 
 
 def main(count: int = 20) -> None:
     """Print a line for each figure, with its bar."""
-    from nofcore import release  # not above: each worker imports this module, and need not import that
+    from nofcore import release
 
-    figures = release.embedded().release("Q1 2025/26")
-    trusts = [str(code) for code in figures.trusts.index[:count]]
+    every = [str(code) for code in release.embedded().release(QUARTER).trusts.index]
+    trusts = [FIRST, *(code for code in every if code != FIRST)][:count]
+    print(f"load of the machine before: {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as folder:
-        book, out = Path(folder) / "profile.ipynb", Path(folder) / "out"
-        write(book)
-        pages = [Page(code.lower(), book, code, "Trusts", {"trust": code}) for code in trusts]
-        print(f"load of the machine before: {os.getloadavg()[0]:.1f}")
-        first, each, most = warm(pages, out)
-        again = timed(lambda: make_pages(pages, out, collect()))
-        slow = plain(book, trusts[: max(count // 4, 2 * WORKERS)])
-        alone = timed(lambda: make_pages(pages[:1], out, collect(), force=True))
-        print(f"load of the machine after: {os.getloadavg()[0]:.1f}")
-    total = (first + each * TRUSTS) / 60
-    line(f"{TRUSTS} pages, {WORKERS} workers, from {count}", f"{total:.1f} minutes", f"{MINUTES} minutes")
-    line("  the first page after, and each from then on", f"{first:.1f} s, {each:.2f} s")
-    line("  a process a page", f"{slow:.2f} s each, {slow / each:.1f} times as long")
+        first, _ = report(folder, [FIRST])
+        alone, _ = report(folder, [FIRST], "--force")
+        batch, most = report(folder, trusts, "--force")
+        again, _ = report(folder, trusts)
+        each = (batch - alone) / (len(trusts) - 1)
+        slow = plain(folder, trusts[: max(count // 4, 2 * WORKERS)])
+    print(f"load of the machine after: {os.getloadavg()[0]:.1f}")
+    total = (first + each * (len(every) - 1)) / 60
+    line("one profile alone, nothing at hand", f"{first:.1f} s", f"{ALONE} s")
+    line("  what profiles share at hand", f"{alone:.1f} s", f"{ALONE} s")
+    line(f"{len(every)} profiles, {WORKERS} workers, from {len(trusts)}", f"{total:.1f} minutes", f"{MINUTES} minutes")
+    line("  each further one", f"{each:.2f} s")
+    line("  the plain way, each", f"{slow:.2f} s, {slow / each:.1f} times as long")
     line("memory of all processes at most", f"{most / 1e9:.2f} GB", f"{GIGABYTES} GB")
-    line(f"nothing changed, {count} pages", f"{again:.2f} s", f"{AGAIN} s for {TRUSTS}")
-    line("one page alone", f"{alone:.1f} s", "8 s")
+    line(f"nothing changed, {len(trusts)} profiles", f"{again:.2f} s", f"{AGAIN} s for {len(every)}")
 
 
 def line(what: str, found: str, bar: str = "") -> None:
-    print(f"{what:55} {found}{f'  bar {bar}' if bar else ''}")
+    print(f"{what:45} {found}{f'  bar {bar}' if bar else ''}")
 
 
-def write(book: Path) -> None:
-    cells = [new_code_cell(cell) for cell in CELLS]
-    cells[0].metadata["tags"] = ["parameters"]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), book)
-
-
-def timed(function) -> float:
+def report(folder: str, trusts: list[str], *options: str) -> tuple[float, int]:
+    """Seconds that the command takes for the profiles of these trusts, and bytes of all its processes at most."""
+    named = [part for code in trusts for part in ("--trust", code)]
+    command = [sys.executable, "-m", "nofcore", "report", "trust_profile", "--quarter", QUARTER, *named]
+    command += ["--workers", str(WORKERS), "--out", str(Path(folder) / "reports"), *options]
     start = time.perf_counter()
-    function()
-    return time.perf_counter() - start
+    unseen = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, env=os.environ | {"TMPDIR": folder}, **unseen)
+    with Memory(process.pid) as memory:
+        code = process.wait()
+    assert code == 0, f"{' '.join(command)}: exit code {code}"
+    return time.perf_counter() - start, memory.most
 
 
-def warm(pages: list[Page], out: Path) -> tuple[float, float, int]:
-    """Seconds to the first page, seconds a page from then on, and bytes of all processes at most."""
-    start, done = time.perf_counter(), []
-
-    class Progress:
-        def __init__(self, _):
-            pass
-
-        def __enter__(self):
-            return lambda outcome: done.append(time.perf_counter() - start)
-
-        def __exit__(self, *_):
-            pass
-
-    with Memory() as memory:
-        outcomes = make_pages(pages, out, collect(), WORKERS, progress=Progress)
-    assert all(outcome.ok for outcome in outcomes), [outcome.error for outcome in outcomes]
-    return done[0], (done[-1] - done[0]) / (len(done) - 1), memory.most
-
-
-def plain(book: Path, trusts: list[str]) -> float:
-    """Seconds a page in a process of its own, with a kernel that starts cold."""
+def plain(folder: str, trusts: list[str]) -> float:
+    """Seconds a page in a process of its own, with a kernel that starts cold; what profiles share is at hand."""
 
     def make(trust: str) -> None:
-        subprocess.run([sys.executable, "-c", PLAIN, str(book), trust], check=True, capture_output=True)
+        command = [sys.executable, "-c", PLAIN, QUARTER, trust]
+        subprocess.run(command, env=os.environ | {"TMPDIR": folder}, check=True, capture_output=True)
 
+    start = time.perf_counter()
     with ThreadPoolExecutor(WORKERS) as pool:
-        return timed(lambda: list(pool.map(make, trusts))) / len(trusts)
+        list(pool.map(make, trusts))
+    return (time.perf_counter() - start) / len(trusts)
 
 
 class Memory:
-    """Looks at this process and all that come of it: shared memory is counted once (PSS)."""
+    """Looks at a process and all that come of it: shared memory is counted once (PSS)."""
+
+    def __init__(self, process: int):
+        self.most, self._process, self._stop = 0, process, threading.Event()
 
     def __enter__(self):
-        self.most, self._stop = 0, threading.Event()
         self._thread = threading.Thread(target=self._look)
         self._thread.start()
         return self
@@ -144,8 +112,11 @@ class Memory:
 
     def _look(self) -> None:
         while not self._stop.wait(0.5):
-            here = psutil.Process()
-            self.most = max(self.most, sum(map(proportional, [here, *here.children(recursive=True)])))
+            try:
+                top = psutil.Process(self._process)
+                self.most = max(self.most, sum(map(proportional, [top, *top.children(recursive=True)])))
+            except psutil.Error:  # it has just ended
+                return
 
 
 def proportional(process: psutil.Process) -> int:
