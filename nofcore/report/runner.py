@@ -4,7 +4,7 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Executor, Future, as_completed
+from concurrent.futures import CancelledError, Executor, Future, as_completed
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -184,6 +184,10 @@ def _publish(page: Page, result: Future, origin: Mapping, out: Path) -> Outcome:
         made = result.result()
         outcome = made.outcome
         publish(made.files, out, note(page, origin, outcome.headline, made.files) if outcome.ok else None)
+    except CancelledError:
+        return Outcome(
+            page, False, 0.0, "not made, because the workers have gone; start them and run the command again"
+        )
     except Exception as error:  # the worker itself died, or the files cannot be written
         return Outcome(page, False, 0.0, f"{type(error).__name__}: {one_line(str(error))}")
     if outcome.ok:

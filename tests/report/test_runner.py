@@ -2,13 +2,14 @@
 
 import json
 import sys
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
 from nofcore.report import Page, make_pages
 from nofcore.report.provenance import collect
+from nofcore.report.worker import make_page
 
 from .conftest import PARAMETERS, write_notebook
 
@@ -119,6 +120,25 @@ def test_a_first_worker_that_dies_does_not_end_the_run(tmp_path):
     with Dying(1) as executor, pytest.raises(ValueError, match="no parameter drwas"):
         make_pages([Page("p", book, "T", "G", {"drwas": 5})], tmp_path / "out", collect(), executor=executor)
     assert executor.died
+
+
+class Deserted(ThreadPoolExecutor):
+    """Its workers read a notebook, and go before they have made a page."""
+
+    def submit(self, function, /, *arguments, **options):
+        if function is not make_page:
+            return super().submit(function, *arguments, **options)
+        future = Future()
+        future.cancel()
+        future.set_running_or_notify_cancel()
+        return future
+
+
+def test_workers_that_go_are_named_as_the_cause(tmp_path):
+    page = Page("one", write_notebook(tmp_path / "one.ipynb", "x = 1"), "One", "Group", {})
+    with Deserted(1) as executor:
+        (outcome,) = make_pages([page], tmp_path / "out", collect(), executor=executor)
+    assert outcome.error == "not made, because the workers have gone; start them and run the command again"
 
 
 def test_two_pages_of_one_name_are_refused(tmp_path):
