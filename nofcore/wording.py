@@ -91,7 +91,18 @@ def given(text: str) -> str:
     return text or "not given"
 
 
-def signed(number: float, decimals: int = 2) -> str:
+def signed(value: float, decimals: int = 2) -> str:
     """A number with its sign, a true minus; no sign where it rounds to 0."""
-    text = f"{number:+.{decimals}f}"
-    return text[1:] if float(text) == 0 else text.replace("-", "−")
+    text = decimal(value, decimals)
+    return f"+{text}" if value > 0 and float(text) else text
+
+
+def decimal(value: float, decimals: int = 2) -> str:
+    """A number with so many decimals; a true minus before it where it is below 0, none where it rounds to 0."""
+    text = f"{value:.{decimals}f}"
+    return text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")
+
+
+def as_given(value: float) -> str:
+    """A number with as many digits as it has, a true minus before it where it is below 0."""
+    return f"{value:g}".replace("-", "−")

@@ -16,7 +16,7 @@ from nofcore.claims import PARTS, QUARTILES, CrossTable
 from nofcore.consistency import History
 from nofcore.correlation import SMALL, Correlations
 from nofcore.drivers import Clusters, Drivers
-from nofcore.wording import Text, plural
+from nofcore.wording import Text, decimal, plural
 
 SURE = 0.05
 """Coefficients with an adjusted p of at most this are bold in the heat map."""
@@ -57,16 +57,11 @@ def _print_coefficients(axes, found: Correlations, square: pd.DataFrame) -> None
         if a in place and b in place:
             value, low, high = row["coefficient"], *sorted((place[a], place[b]))
             text = axes.text(
-                low + 0.5, high + 0.5, _number(value).replace("0.", "."), ha="center", va="center", fontsize=7.5,
+                low + 0.5, high + 0.5, decimal(value).replace("0.", "."), ha="center", va="center", fontsize=7.5,
                 zorder=2, color="white" if abs(value) > 0.45 else INK,
                 fontweight="bold" if row["p_adjusted"] <= SURE else "normal",
             )  # fmt: skip
             text.set_in_layout(False)  # inside the axes anyway; hundreds of them would slow the layout
-
-
-def _number(value: float) -> str:
-    """A coefficient with 2 decimals, a true minus sign, and none before a zero."""
-    return f"{round(value, 2) + 0.0:.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _blank_upper(axes, count: int) -> None:
@@ -93,14 +88,14 @@ def _heat_alt(found: Correlations, groups: Clusters, order: list[str]) -> str:
     ends = known.sort_values("coefficient")
 
     def said(row) -> str:
-        return f"{row.name_a} with {row.name_b} {row.coefficient:.2f}"
+        return f"{row.name_a} with {row.name_b} {decimal(row.coefficient)}"
 
     highest = "; ".join(said(row) for row in ends.iloc[::-1].head(3).itertuples())
     lowest = "; ".join(said(row) for row in ends.head(3).itertuples())
     return (
         f"Heat map of the correlations between {len(order)} metrics of {plural(found.trust_type)}, {found.quarter}, "
         f"those that go together side by side. {len(known)} pairs have a coefficient, from "
-        f"{ends['coefficient'].min():.2f} to {ends['coefficient'].max():.2f}; those beyond chance are bold, "
+        f"{decimal(ends['coefficient'].min())} to {decimal(ends['coefficient'].max())}; those beyond chance are bold, "
         f"{len(beyond)} of them. Highest: {highest}. Lowest: {lowest}."
     )
 
@@ -128,7 +123,7 @@ def _rank_scatter(found: CrossTable, trust_type: str, coefficient: float, shown:
             figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4.5), width_ratios=(1.15, 1))
             _quartile_counts(right, found)
         _ranks(left, found, far)
-        left.set_title(f"{found.n} {plural(trust_type)}: {_number(coefficient)}")
+        left.set_title(f"{found.n} {plural(trust_type)}: {decimal(coefficient)}")
         here = spots(found.ranks.index, found.ranks["rank_a"], found.ranks["rank_b"])
         ring(left, here, shown)
     return Chart(figure, _scatter_alt(found, far, trust_type, coefficient), here)
@@ -181,7 +176,8 @@ def _quartile_counts(axes, found: CrossTable) -> None:
 
 def _scatter_alt(found: CrossTable, far: pd.DataFrame, trust_type: str, coefficient: float) -> str:
     said = (
-        f"Ranks of {found.n} {plural(trust_type)} on {found.name_a} and {found.name_b}, correlation {coefficient:.2f}."
+        f"Ranks of {found.n} {plural(trust_type)} on {found.name_a} and {found.name_b}, "
+        f"correlation {decimal(coefficient)}."
     )
     if found.n >= SMALL:
         first = ", ".join(f"{count} in the {name}" for name, count in zip(QUARTILES, found.counts[0], strict=True))
@@ -259,9 +255,9 @@ def components(found: Drivers) -> Chart | Text:
     count = int(rows["counts"].sum())
     return Chart(
         figure,
-        f"Eigenvalues of {len(rows)} components, falling from {rows['eigenvalue'].max():.2f} to "
-        f"{rows['eigenvalue'].min():.2f}. {count} {'stands' if count == 1 else 'stand'} above the 95th percentile of "
-        f"random tables, which falls from {rows['random'].max():.2f} to {rows['random'].min():.2f}.",
+        f"Eigenvalues of {len(rows)} components, falling from {decimal(rows['eigenvalue'].max())} to "
+        f"{decimal(rows['eigenvalue'].min())}. {count} {'stands' if count == 1 else 'stand'} above the 95th percentile of "
+        f"random tables, which falls from {decimal(rows['random'].max())} to {decimal(rows['random'].min())}.",
     )
 
 
@@ -290,6 +286,6 @@ def history_scatter(found: History, names: pd.Series) -> Chart | Text:
         figure,
         f"Each point is one of {len(pairs)} pairs of metrics of {plural(found.trust_type)}: its coefficient in {first} "
         f"and in {last}. The nearer to the dashed diagonal, the less has changed; the middle change is "
-        f"{change.median():.2f}, the largest that of {names.get(a, a)} with {names.get(b, b)}, from "
-        f"{pairs.at[(a, b), first]:.2f} to {pairs.at[(a, b), last]:.2f}.",
+        f"{decimal(change.median())}, the largest that of {names.get(a, a)} with {names.get(b, b)}, from "
+        f"{decimal(pairs.at[(a, b), first])} to {decimal(pairs.at[(a, b), last])}.",
     )

@@ -8,7 +8,7 @@ import pandas as pd
 
 from nofcore.charts.base import SEGMENT_COLOURS, STYLE, Chart, make_axes
 from nofcore.data_age import YEAR, DataAges
-from nofcore.wording import Text, counted
+from nofcore.wording import Text, counted, decimal
 
 WIDTH = 4.6
 """Inches: narrow, so that a phone shows all of it."""
@@ -62,7 +62,7 @@ def _label_ages(axes, rows: pd.DataFrame, place: np.ndarray) -> None:
     for age, at in zip(rows["age"], place, strict=True):
         side = -1 if age < 0 else 1
         axes.annotate(
-            f"{age:.0f}".replace("-", "−"), (age, at), xytext=(5 * side, 0), textcoords="offset points",
+            decimal(age, 0), (age, at), xytext=(5 * side, 0), textcoords="offset points",
             ha="left" if side > 0 else "right", va="center", fontsize=9,
         )  # fmt: skip
 

@@ -22,7 +22,7 @@ from nofcore.charts.movement import FALL, INK, RISE, short_name, spaced
 from nofcore.sensitivity import APPLIED, OFFICIAL, Outcome, Sensitivity
 from nofcore.sobol import Indices
 from nofcore.weights import Acceptability
-from nofcore.wording import Text, counted, plural
+from nofcore.wording import Text, counted, decimal, plural, signed
 
 BAR, LIGHT = SEGMENT_COLOURS[1], "#8fc1ec"
 FLOWS = 5
@@ -126,7 +126,7 @@ def scenario_flow(found: Sensitivity, trust_type: str, outcome: Outcome, shown: 
         ends = ranks.loc[named, "other"]
         for code, height in spaced(ends, size * (0.075 if small else 0.036)).items():
             axes.annotate(
-                f"{ends[code]:.0f}  {short_name(before.at[code, 'trust_name'])} ({_signed(gained[code])})",
+                f"{ends[code]:.0f}  {short_name(before.at[code, 'trust_name'])} ({signed(gained[code], 0)})",
                 (1, ends[code]), xytext=(1.04, height), textcoords="data", va="center", fontsize=8.5,
                 color=_way(gained[code])[0] if code in picked else "#4c555b", annotation_clip=False,
                 arrowprops={"arrowstyle": "-", "color": "#b0b7bc", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 4},
@@ -232,12 +232,7 @@ def _mean(change: float) -> str:
 
 
 def _share(index: float) -> str:
-    return "not defined" if np.isnan(index) else f"{round(index, 2) + 0.0:.2f}".replace("-", "−")
-
-
-def _signed(places: float) -> str:
-    text = f"{places:+.0f}".replace("-", "−")
-    return text if places else text[1:]
+    return "not defined" if np.isnan(index) else decimal(index)
 
 
 def _way(gained: float) -> tuple[str, str]:

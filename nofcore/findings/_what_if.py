@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nofcore.sensitivity_study import Study
 from nofcore.tables.sensitivity import readable as in_names
-from nofcore.wording import plural
+from nofcore.wording import decimal, plural
 
 
 def who(found: Study) -> str:
@@ -35,4 +35,4 @@ def small(name: str) -> str:
 
 
 def percent(share: float) -> str:
-    return f"{share * 100:.0f} %".replace("-0 %", "0 %").replace("-", "−")
+    return f"{decimal(share * 100, 0)} %"

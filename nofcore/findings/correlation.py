@@ -16,7 +16,7 @@ from nofcore.drivers import Clusters, Drivers
 from nofcore.errors import InputError
 from nofcore.framework import Framework
 from nofcore.league import LeagueTable
-from nofcore.wording import Bullets, Text, counted, plural, sentence
+from nofcore.wording import Bullets, Text, counted, decimal, plural, sentence
 
 SURE = 0.05
 """An adjusted p of at most this is called beyond chance."""
@@ -52,7 +52,7 @@ def _counts(found: Correlations) -> str:
         f"Of {counted(len(known), 'pair')} of metrics of {plural(found.trust_type)} in {found.quarter}, {_none_or(up)} "
         f"{'goes' if up == 1 else 'go'} together (good with good) and {_none_or(down)} "
         f"{'pulls' if down == 1 else 'pull'} against each other more than chance would make them; half of all "
-        f"coefficients lie between {low:.2f} and {high:.2f}."
+        f"coefficients lie between {decimal(low)} and {decimal(high)}."
     )
 
 
@@ -64,7 +64,7 @@ def _claim_in_short(tested: Tested) -> str:
     rows = tested.correlations.pairs.dropna(subset="coefficient")
     if rows.empty:
         return ""
-    listed = _listed([f"{value:.2f}" for value in rows["coefficient"]])
+    listed = _listed([decimal(value) for value in rows["coefficient"]])
     names = _listed([in_text(name) for name in tested.correlations.aligned.metrics["short"]])
     says = _how_close(rows)
     beyond = int((rows["p_adjusted"] <= SURE).sum())
@@ -113,10 +113,10 @@ def facts(found: Correlations, driven: Drivers | Text) -> dict[str, str]:
     figures = {
         "Pairs of metrics": str(len(known)),
         "Beyond chance": str(int((known["p_adjusted"] <= SURE).sum())),
-        "Middle coefficient": f"{known['coefficient'].median():.2f}" if len(known) else "none",
+        "Middle coefficient": decimal(known["coefficient"].median()) if len(known) else "none",
     }
     if isinstance(driven, Drivers) and driven.structure is not None:
-        figures["Cronbach's alpha"] = f"{driven.structure.alpha:.2f}"
+        figures["Cronbach's alpha"] = decimal(driven.structure.alpha)
     return figures | {"Draws": f"{found.draws:,}", "Seed": str(found.seed)}
 
 
@@ -243,9 +243,9 @@ def _order_of_equals(found: Correlations) -> str:
 def _pairs_said(rows: pd.DataFrame) -> str:
     said = []
     for row in rows.itertuples():
-        interval = "no interval" if np.isnan(row.low) else f"{row.low:.2f} to {row.high:.2f}"
+        interval = "no interval" if np.isnan(row.low) else f"{decimal(row.low)} to {decimal(row.high)}"
         said.append(
-            f"{in_text(row.name_a)} with {in_text(row.name_b)} {row.coefficient:.2f} ({interval}, {row.n} trusts)"
+            f"{in_text(row.name_a)} with {in_text(row.name_b)} {decimal(row.coefficient)} ({interval}, {row.n} trusts)"
         )
     return "; ".join(said)
 
@@ -473,8 +473,8 @@ def about_claims_within(found: WithinSubtypes) -> Text:
         short, raw = one.correlations.aligned.metrics["short"], one.correlations.pairs["coefficient"]
         pooled = rows[rows["subtype"] == claims.LIKE_WITH_LIKE].dropna(subset="coefficient")
         pairs = [
-            f"{in_text(short[row.metric_a])} with {in_text(short[row.metric_b])} {row.coefficient:.2f} "
-            f"({raw[(row.metric_a, row.metric_b)]:.2f} before)"
+            f"{in_text(short[row.metric_a])} with {in_text(short[row.metric_b])} {decimal(row.coefficient)} "
+            f"({decimal(raw[(row.metric_a, row.metric_b)])} before)"
             for row in pooled.itertuples()
         ]
         if pairs:
@@ -555,7 +555,7 @@ def _shares_interval(mix: pd.Series) -> str:
 
 
 def _interval(low: float, high: float) -> str:
-    return "no interval" if np.isnan(low) else f"95 % interval {low:.2f} to {high:.2f}"
+    return "no interval" if np.isnan(low) else f"95 % interval {decimal(low)} to {decimal(high)}"
 
 
 def _items_said(rows: pd.DataFrame) -> str:
@@ -593,7 +593,7 @@ def about_structure(found: Drivers | Text) -> Text:
     return Text(
         (
             *_small(found.trusts, found.trust_type),
-            f"Cronbach's alpha is {made.alpha:.2f} ({_interval(made.alpha_low, made.alpha_high)}) over the "
+            f"Cronbach's alpha is {decimal(made.alpha)} ({_interval(made.alpha_low, made.alpha_high)}) over the "
             f"{len(made.items)} items that at least half of the trusts have. By the usual rules of thumb (0.7 to call "
             f"items one scale, 0.9 to judge single cases by it) {_alpha_said(made)}. An index of different things need "
             "not have a high alpha; but then its average is a sum of separate things, not a measure of one.",
@@ -640,8 +640,8 @@ def _domains_said(made: drivers.Structure) -> str:
         else "whether domains hang together is open: they cannot be told apart from"
     )
     return (
-        f"Items of one domain correlate {made.within:.2f} on average ({counted(made.pairs_within, 'pair')}), items of "
-        f"different domains {made.across:.2f} ({counted(made.pairs_across, 'pair')}). With domain labels shuffled, the "
+        f"Items of one domain correlate {decimal(made.within)} on average ({counted(made.pairs_within, 'pair')}), items of "
+        f"different domains {decimal(made.across)} ({counted(made.pairs_across, 'pair')}). With domain labels shuffled, the "
         f"difference is as far from none in {_share(made.p)} of the draws: {told} groups of items put together by lot. Two "
         "items that say nearly the same thing weigh heavily in this, whether they stand in one domain or in two."
     )
@@ -746,13 +746,13 @@ def about_history(found: consistency.History) -> Text:
         return Text((f"{start} against {end}: {first['reason']}.{missing}",))
     said = (
         f"Over {first['pairs']} pairs of metrics, the coefficients of {start} and {end} "
-        f"agree with a correlation of {first['correlation']:.2f}; a coefficient differs by {first['difference']:.2f} "
+        f"agree with a correlation of {decimal(first['correlation'])}; a coefficient differs by {decimal(first['difference'])} "
         "on average."
     )
     if not np.isnan(first["renewed_correlation"]):
         said += (
             f" Among the {first['renewed']} metrics of which most trusts have a new figure the agreement is "
-            f"{first['renewed_correlation']:.2f}."
+            f"{decimal(first['renewed_correlation'])}."
         )
     return Text(
         (
@@ -787,7 +787,7 @@ def about_subtypes(rows: pd.DataFrame, made: correlation.Aligned) -> Text:
 
 
 def _with_agreement(rows: pd.DataFrame) -> list[str]:
-    return [f"{row.subtype} ({row.rest_correlation:.2f})" for row in rows.itertuples()]
+    return [f"{row.subtype} ({decimal(row.rest_correlation)})" for row in rows.itertuples()]
 
 
 def type_table(figures: release.Release, rules: Framework, found: Correlations) -> tables.Table:

@@ -13,8 +13,7 @@ from nofcore.incentives import HELD, IN_BEST, NONE_CAN, OPEN, CliffEdges, NextSe
 from nofcore.league import LeagueTable
 from nofcore.relative import SHARE, SHARES, Alone, Together
 from nofcore.release import Release
-from nofcore.tables.incentives import signed
-from nofcore.wording import Text, counted, plural
+from nofcore.wording import Text, as_given, counted, plural
 
 FEW = 5
 """The headline speaks of the last step from this number of cases."""
@@ -262,8 +261,8 @@ def about_next_segment(found: Incentives | Unknown, trust_type: str) -> Text:
     if len(open_ways) and len(able):
         least = able.loc[able["pool_places"].idxmin()]
         said.append(
-            f"The smallest change, in places of a pool, is {least['trust_name']}'s: {least['name']} from {signed(least['value'])} to "
-            f"{signed(least['new_value'])}, {counted(int(least['pool_places']), 'place')}."
+            f"The smallest change, in places of a pool, is {least['trust_name']}'s: {least['name']} from {as_given(least['value'])} to "
+            f"{as_given(least['new_value'])}, {counted(int(least['pool_places']), 'place')}."
         )
     return Text(
         (

@@ -16,7 +16,7 @@ from nofcore.measures import say
 from nofcore.metric_standing import BETTER, FEWEST, UNKNOWN, WORSE
 from nofcore.profile import Profile
 from nofcore.sensitivity import NOT_APPLICABLE
-from nofcore.wording import Bullets, Text, counted, given, plural, sentence
+from nofcore.wording import Bullets, Text, as_given, counted, decimal, given, plural, sentence
 
 WEAK = 0.2
 """Below this correlation likeness is called a weak guide."""
@@ -476,7 +476,7 @@ def _open_way(profile: Profile) -> str:
         return f"{fall}. None of {counted(int(row['metrics']), 'metric')} that can be followed could bring that alone, not even at its best score; it takes several."
     return (
         f"{fall}. {int(row['able'])} of {counted(int(row['metrics']), 'metric')} that can be followed could bring that alone; the change that passes the fewest "
-        f"trusts is {_inside(row['name'])} from {tables.profile.figure(row['value'])} to {tables.profile.figure(row['new_value'])} ({say(row['change'], row['unit'])}, "
+        f"trusts is {_inside(row['name'])} from {as_given(row['value'])} to {as_given(row['new_value'])} ({say(row['change'], row['unit'])}, "
         f"{counted(int(row['pool_places']), 'place')} in its pool). All other figures are taken to stand still, which they will not."
     )
 
@@ -529,9 +529,8 @@ def _how_much_it_says(profile: Profile) -> str:
         "a weak guide: others of the subtype that do well may teach as much" if weak else "some guide, though no strong one"
         if profile.foretold < 0.5 else "a fair guide"
     )  # fmt: skip
-    number = f"{profile.foretold:.2f}".replace("-", "−")
     return (
-        f"In this subtype likeness on the other items is {reading} (its mean correlation with the difference on one item, over all pairs of trusts, is {number}; "
+        f"In this subtype likeness on the other items is {reading} (its mean correlation with the difference on one item, over all pairs of trusts, is {decimal(profile.foretold)}; "
         "0 = says nothing, 1 = says all)."
     )
 

@@ -6,7 +6,7 @@ from nofcore.decomposition import other_segments_by_cut_offs
 from nofcore.metric_changes import BETTER, WORSE
 from nofcore.movement_study import Study
 from nofcore.stability import Stability
-from nofcore.wording import Text, counted
+from nofcore.wording import Text, counted, decimal
 
 SURE = 0.95
 """A trust is said to belong in a segment surely from this probability."""
@@ -117,8 +117,8 @@ def about_regression(found: Study) -> Text:
             span = f"95 % of draws {row['noise_low']:.1f} to {row['noise_high']:.1f}"
             text += f"; other metrics would move them back {row['noise']:.1f} ({span})"
         if steady.exchanged is not None:
-            span = f"95 % {row['exchanged_low']:.1f} to {row['exchanged_high']:.1f}".replace("-", "−")
-            text += f", chance directions {row['exchanged']:.1f} ({span})".replace("-", "−")
+            low, middle, high = (decimal(row[f"exchanged{end}"], 1) for end in ("_low", "", "_high"))
+            text += f", chance directions {middle} (95 % {low} to {high})"
         said.append(f"{text}.")
     return Text(
         (

@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-PACKAGES = ("nofcore", "numpy", "pandas", "scipy", "matplotlib", "seaborn", "papermill", "nbconvert")
+PACKAGES = (
+    "nofcore", "numpy", "pandas", "scipy", "matplotlib", "seaborn", "great-tables", "itables", "papermill", "nbconvert"
+)  # fmt: skip
 
 
 def collect(

@@ -13,7 +13,7 @@ from nofcore.correlation import SMALL, Correlations
 from nofcore.drivers import Drivers
 from nofcore.peers import Correlates
 from nofcore.tables.base import Table
-from nofcore.wording import capital, counted, plural
+from nofcore.wording import capital, counted, decimal, plural
 
 METHOD_NAMES = {"spearman": "Spearman", "kendall": "Kendall", "pearson": "Pearson"}
 P_DECIMALS = {"Coefficient": 2, "p": 4, "Adjusted p": 4}
@@ -73,11 +73,10 @@ def _notes(rows: pd.DataFrame) -> list[str]:
 
 
 def _intervals(low: pd.Series, high: pd.Series, factor: float = 1, decimals: int = 2) -> list[str | None]:
-    def end(value: float) -> str:
-        # With the sign that number columns have, and none before a zero.
-        return f"{round(value * factor, decimals) + 0.0:.{decimals}f}".replace("-", "\N{MINUS SIGN}")
-
-    return [None if np.isnan(a) or np.isnan(b) else f"{end(a)} to {end(b)}" for a, b in zip(low, high, strict=True)]
+    return [
+        None if np.isnan(a) or np.isnan(b) else f"{decimal(a * factor, decimals)} to {decimal(b * factor, decimals)}"
+        for a, b in zip(low, high, strict=True)
+    ]
 
 
 def cross_table(found: CrossTable, number: int, trust_type: str, quarter: str) -> Table:

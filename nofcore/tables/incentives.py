@@ -8,7 +8,7 @@ from nofcore.incentives import HELD, IN_BEST, CliffEdges, NextSegment
 from nofcore.measures import say
 from nofcore.relative import Alone, Together
 from nofcore.tables.base import Table
-from nofcore.wording import capital, plural
+from nofcore.wording import as_given, capital, plural
 
 KINDS = {
     "all": "All with values",
@@ -16,11 +16,6 @@ KINDS = {
     "absolute": "Those with a standard, floor or brackets",
 }
 CUT_OFFS = {"published": "held as published", "recomputed": "taken anew"}
-
-
-def signed(value: float) -> str:
-    """A value with as many digits as it has and a true minus sign."""
-    return f"{value:g}".replace("-", "−")
 
 
 def all_improve(found: Together, trust_type: str) -> Table:
@@ -112,7 +107,7 @@ def next_segment(found: NextSegment, trust_type: str) -> Table:
 
 
 def _change(row) -> str:
-    return f"{row.name}: {signed(row.value)} to {signed(row.new_value)} ({say(row.change, row.unit)})"
+    return f"{row.name}: {as_given(row.value)} to {as_given(row.new_value)} ({say(row.change, row.unit)})"
 
 
 def ways_up(found: NextSegment, trust_code: str) -> Table:
@@ -122,8 +117,8 @@ def ways_up(found: NextSegment, trust_code: str) -> Table:
     frame = pd.DataFrame(
         {
             "Metric": rows["name"],
-            "Value": rows["value"].map(signed),
-            "Needed": rows["new_value"].map(signed).where(able),
+            "Value": rows["value"].map(as_given),
+            "Needed": rows["new_value"].map(as_given).where(able),
             "Change": [say(row.change, row.unit) if row.able else None for row in rows.itertuples()],
             "Pool places": rows["pool_places"].where(able).astype("Int64"),
             "Average then": rows["average_after"],
@@ -182,8 +177,8 @@ def best_steps(edges: CliffEdges, trust_type: str) -> Table:
             "Rank": rows["rank_before"],
             "Places won": rows["places_won"],
             "Metric": rows["name"].where(pays, "no unit wins a place"),
-            "Value": rows["value"].map(signed).where(pays),
-            "Then": rows["new_value"].map(signed).where(pays),
+            "Value": rows["value"].map(as_given).where(pays),
+            "Then": rows["new_value"].map(as_given).where(pays),
             "Reaches a target": rows["reaches_target"].map({True: "yes", False: "no"}).where(pays),
             "Segment": rows["segment_before"],
             "Segment then": rows["segment_after"],
@@ -204,8 +199,8 @@ def just_short(edges: CliffEdges, trust_type: str, steps: float = 1) -> Table:
         {
             "Trust": rows["trust_name"],
             "Metric": rows["name"],
-            "Value": rows["value"].map(signed),
-            "Target": rows["target"].map(signed),
+            "Value": rows["value"].map(as_given),
+            "Target": rows["target"].map(as_given),
             "Short by": [say(gap, many) for gap, many in rows[["gap", "unit"]].itertuples(index=False)],
             "Score change": rows["score_change"],
             "Average change": rows["average_change"],
@@ -234,7 +229,7 @@ def cliffs_of(edges: CliffEdges, trust_code: str) -> Table:
     frame = pd.DataFrame(
         {
             "Metric": index.get_level_values("name"),
-            "Value": known.map(signed).to_numpy(),
+            "Value": known.map(as_given).to_numpy(),
             "One unit": _amounts(unit),
             "Places by a unit": unit["places_won"].astype("Int64").to_numpy(),
             "To pass one trust": _amounts(place),

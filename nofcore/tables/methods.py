@@ -10,6 +10,7 @@ from nofcore import dictionary
 from nofcore.data_age import DataAges
 from nofcore.framework import Bracket, Combined, Framework, Lookup, Metric
 from nofcore.tables.base import Table, Tables
+from nofcore.wording import as_given
 
 MODELS = {
     "rank": "Rank",
@@ -116,26 +117,21 @@ def _bounds(metric: Metric) -> str | None:
 
 def _threshold(metric: Metric) -> str:
     if metric.threshold is not None:
-        return f"{'at most' if metric.better == 'low' else 'at least'} {_number(metric.threshold)}"
-    seen = [_number(number) for number in metric.between or ()]
+        return f"{'at most' if metric.better == 'low' else 'at least'} {as_given(metric.threshold)}"
+    seen = [as_given(number) for number in metric.between or ()]
     return f"{NOT_KNOWN}, between {' and '.join(seen)}" if seen else NOT_KNOWN
 
 
 def _lookup(lookup: Lookup) -> str:
-    steps = [f"{_bracket(bracket)}: {_number(bracket.score)}" for bracket in lookup.brackets]
-    return ", ".join([*steps, f"else {_number(lookup.otherwise)}"])
+    steps = [f"{_bracket(bracket)}: {as_given(bracket.score)}" for bracket in lookup.brackets]
+    return ", ".join([*steps, f"else {as_given(lookup.otherwise)}"])
 
 
 def _bracket(bracket: Bracket) -> str:
     for key in ("at_least", "above", "at_most", "below"):
         if (bound := getattr(bracket, key)) is not None:
-            return f"{key.replace('_', ' ')} {_number(bound)}"
+            return f"{key.replace('_', ' ')} {as_given(bound)}"
     raise ValueError("a bracket has one bound")
-
-
-def _number(number: float) -> str:
-    """A number as in print, with a true minus sign."""
-    return f"{number:g}".replace("-", "−")
 
 
 def data_ages(ages: DataAges | None) -> Table:

@@ -11,7 +11,7 @@ from nofcore.metric_changes import COMPARED, MetricChanges
 from nofcore.movement import Movement
 from nofcore.stability import Persistence, Stability, transitions
 from nofcore.tables.base import Table
-from nofcore.wording import capital, plural
+from nofcore.wording import capital, decimal, plural
 
 
 def movers_table(movement: Movement, ranges: ChangeRanges | str) -> Table:
@@ -75,7 +75,7 @@ def _span(movement: Movement) -> str:
 def _range(rows: pd.DataFrame, name: str, decimals: int) -> list[str | None]:
     columns = [f"{name}_low", f"{name}_high", f"{name}_unsure"]
     return [
-        None if np.isnan(low) else f"{'~' * bool(unsure)}{low:.{decimals}f} to {high:.{decimals}f}".replace("-", "−")
+        None if np.isnan(low) else f"{'~' * bool(unsure)}{decimal(low, decimals)} to {decimal(high, decimals)}"
         for low, high, unsure in rows[columns].itertuples(index=False)
     ]
 
@@ -234,8 +234,8 @@ def stability_table(found: Stability, movement: Movement) -> Table:
             record["Other metrics"] = f"{row['noise']:.{max(decimals, 1)}f}"
             record["95 % of these"] = f"{row['noise_low']:.{decimals}f} to {row['noise_high']:.{decimals}f}"
         if found.exchanged is not None:
-            low, high = (f"{row[f'exchanged_{end}']:.{decimals}f}".replace("-", "−") for end in ("low", "high"))
-            record["Chance directions"] = f"{row['exchanged']:.{max(decimals, 1)}f}".replace("-", "−")
+            low, high = (decimal(row[f"exchanged_{end}"], decimals) for end in ("low", "high"))
+            record["Chance directions"] = decimal(row["exchanged"], max(decimals, 1))
             record["95 % of those"] = f"{low} to {high}"
         records.append(record)
     frame = pd.DataFrame(records)

@@ -12,7 +12,7 @@ from nofcore.metric_standing import quartile
 from nofcore.profile import Profile
 from nofcore.tables.base import Table, Tables
 from nofcore.tables.incentives import CUT_OFFS
-from nofcore.wording import given, plural, points
+from nofcore.wording import as_given, given, plural, points
 
 STEPS = 6
 """Single metrics that could bring the next segment, named at most."""
@@ -125,11 +125,6 @@ def value_of(row) -> str | None:
     return _with_unit(row.value, row)
 
 
-def figure(value: float) -> str:
-    """A number as published, with a minus sign."""
-    return f"{value:g}".replace("-", "−")
-
-
 SHORT = {
     "minutes": " min", "points out of 10": " / 10", "points out of 100": " / 100", "infections": " cases", "days": " days",
     "times the threshold": " × threshold", "percentage points": " %",
@@ -144,7 +139,7 @@ def _with_unit(value: float, row) -> str:
         unit = " pp"
     if value == 1 and unit in (" days", " cases"):
         unit = unit.removesuffix("s")
-    return f"{figure(value)}{unit}"
+    return f"{as_given(value)}{unit}"
 
 
 def _target(row) -> str | None:
@@ -203,8 +198,8 @@ def trust_steps(profile: Profile) -> Table:
     frame = pd.DataFrame(
         {
             "Metric": rows["name"],
-            "Value": rows["value"].map(figure),
-            "Needed": rows["new_value"].map(figure),
+            "Value": rows["value"].map(as_given),
+            "Needed": rows["new_value"].map(as_given),
             "Change": [say(row.change, row.unit) for row in rows.itertuples()],
             "Trusts to pass": rows["pool_places"],
             "Average then": rows["average_after"],
@@ -250,7 +245,7 @@ def trust_teachers(lesson: Lesson, number: int) -> Table:
     if rows.empty:
         return Table(f"trust-learn-{number}", pd.DataFrame(), "", "Trust")
     metric = lesson.metric
-    values = [] if metric["value_id"] == "" else [("Value", rows["value"].map(figure))]
+    values = [] if metric["value_id"] == "" else [("Value", rows["value"].map(as_given))]
     frame = pd.DataFrame(
         dict(
             [

@@ -11,7 +11,7 @@ from nofcore.sensitivity import APPLIED, TAIL, LeftOut, Outcome, Sensitivity
 from nofcore.sobol import Indices
 from nofcore.tables.base import Table
 from nofcore.weights import Acceptability
-from nofcore.wording import capital, plural
+from nofcore.wording import capital, decimal, plural
 
 FEW = 3
 """A cell names up to so many trusts or scenarios, and counts the others."""
@@ -276,7 +276,7 @@ def sobol_table(found: Indices, what: str) -> Table:
     def with_range(name: str) -> list[str]:
         columns = [name, f"{name}_low", f"{name}_high"]
         return [
-            "not defined" if np.isnan(value) else f"{_two(value)} ({_two(low)} to {_two(high)})"
+            "not defined" if np.isnan(value) else f"{decimal(value)} ({decimal(low)} to {decimal(high)})"
             for value, low, high in rows[columns].itertuples(index=False)
         ]
 
@@ -305,10 +305,6 @@ def sobol_table(found: Indices, what: str) -> Table:
     )
     name = f"sobol-{'methods' if exact else 'weights'}"
     return Table(name, frame, caption, what, dict.fromkeys(figures, 2), right=labels)
-
-
-def _two(value: float) -> str:
-    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
 
 
 def sobol_by_trust(found: Indices) -> Table:
