@@ -216,15 +216,22 @@ def test_an_address_with_a_code_opens_with_the_trust_marked(report, visit):
 def test_the_index_finds_a_trust_and_leads_to_its_pages(report, visit):
     page = visit(report / "index.html")
     rows = page.locator("#trusts tbody tr")
-    name = rows.first.locator("th").text_content()
+    name = rows.first.locator("th").evaluate("cell => cell.firstChild.textContent.trim()")
     page.get_by_label("Name or code of a trust").focus()
     page.keyboard.type(name.upper())
     shown = [row for row in rows.all() if row.is_visible()]
-    assert [row.locator("th").text_content() for row in shown] == [name]
+    assert [row.locator("th").text_content().startswith(f"{name} ") for row in shown] == [True]
     assert page.locator("#find-said").text_content() == f"1 of {rows.count()} trusts"
     shown[0].locator("td").nth(1).locator("a").first.click()
     page.wait_for_selector(".mark, .found", state="attached")
     assert name in page.locator("#find-said").text_content()
+
+
+@pytest.mark.parametrize("width", [320, 360, 1280])
+def test_the_list_of_trusts_is_seen_whole_in_its_width(report, visit, width):
+    page = visit(report / "index.html", width)
+    room = page.locator("#trusts .scroll")
+    assert room.evaluate("box => box.scrollWidth - box.clientWidth") <= 0
 
 
 def test_print_shows_whole_tables(shown, tmp_path):

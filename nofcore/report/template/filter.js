@@ -1,9 +1,9 @@
-// The list of trusts, shortened to those whose name or code holds what the reader types.
+// The list of trusts, shortened to those whose name, code or type holds what the reader types.
 (() => {
   const form = document.getElementById("find");
   const input = document.getElementById("find-trust");
   const said = document.getElementById("find-said");
-  const rows = [...document.querySelectorAll("#trusts tbody tr")].map(row => ({ row, text: plain(`${row.cells[0].textContent} ${row.cells[3].textContent}`) }));
+  const rows = [...document.querySelectorAll("#trusts tbody tr")].map(row => ({ row, text: plain(row.cells[0].textContent) }));
   function filter() {
     const asked = plain(input.value);
     for (const { row, text } of rows) row.hidden = !text.includes(asked);
