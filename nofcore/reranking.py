@@ -17,8 +17,6 @@ from nofcore.errors import InputError
 from nofcore.framework import Average
 from nofcore.league import LeagueTable, Ranking
 
-CUTOFFS = ("recomputed", "published")
-
 
 @dataclass(frozen=True)
 class Reranking:
