@@ -112,6 +112,11 @@ def slug(trust_type: str) -> str:
     return "-".join(word for word in words if word not in {"trust", "trusts"}) or "trust"
 
 
+def one_trust_type(text: str) -> str:
+    """A trust type in its one spelling; any other text as it is."""
+    return _ONE_SPELLING["trust_type"].get(slug(text), text)
+
+
 def csv_files(folder: Path) -> list[Path]:
     """The CSV files of a folder, in the order of their names."""
     if not folder.is_dir():
@@ -216,6 +221,8 @@ def _rows(content: bytes, path: Path) -> Iterator[tuple[int, list[str]]]:
     except csv.Error as error:
         message = f"is not well-formed CSV from here on ({error}); mend the quotes, or download the file again"
         problems.append(Problem(path.name, first, None, message))
+    if not header and not problems:
+        problems.append(Problem(path.name, None, None, "holds nothing but blank cells; download it again"))
     if problems:
         raise InputError(problems)
 
