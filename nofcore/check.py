@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 from nofcore import official
 from nofcore.checks import rules
 from nofcore.errors import InputError, Problem, one_line
+from nofcore.framework import year_of
 from nofcore.wording import counted
 
 if TYPE_CHECKING:
     from nofcore.checks.unusual import Unusual
+    from nofcore.framework import Framework
 
 
 @dataclass(frozen=True)
@@ -132,39 +134,40 @@ class Report:
         return "\n".join(map(str, self.findings))
 
 
-def check(paths: Path | str | Iterable[Path | str]) -> Report:
+def check(paths: Path | str | Iterable[Path | str], own: Framework | None = None) -> Report:
     """Check CSV files, folders of CSV files and TOML files. Each path is judged by itself; a folder as one set of files.
 
+    ``own``: rules of the user's own, by which the figures of their year are made again, in place of the kit's.
     Raises nothing for what a file may hold: an unreadable file is a problem.
     """
     if isinstance(paths, str | Path):
         paths = [paths]
-    return Report(tuple(check_path(Path(path)) for path in paths))
+    return Report(tuple(check_path(Path(path), own) for path in paths))
 
 
-def check_path(path: Path) -> Finding:
-    """Check one CSV file, folder of CSV files or TOML file."""
+def check_path(path: Path, own: Framework | None = None) -> Finding:
+    """Check one CSV file, folder of CSV files or TOML file; see `check`."""
     try:
         if path.suffix.lower() == ".toml":
             return Finding(path, (), (rules.check(path),))
         files = official.csv_files(path) if path.is_dir() else [path]
     except InputError as error:
         return Finding(path, error.problems)
-    return _check_figures(path, files)
+    return _check_figures(path, files, own)
 
 
-def _check_figures(path: Path, files: list[Path]) -> Finding:
+def _check_figures(path: Path, files: list[Path], own: Framework | None) -> Finding:
     from nofcore import release
     from nofcore.checks import reading, rederive, unusual
 
-    gathered = reading.gather(files, path.name)
+    gathered = reading.gather(files, path.name, own)
     if gathered.archive is None:
         note = "the published figures were not made again; put right what is wrong first"
         return Finding(path, gathered.problems, not_rederived=(note,) if gathered.files else ())
     archive = gathered.archive
     made = []
     for quarter in archive.quarters:
-        framework = release.framework_for(quarter)
+        framework = release.framework_for(quarter, own)
         places = reading.Places(quarter, gathered.merged, framework)
         made.append(rederive.safely(archive.release(quarter), framework, places))
     rebuilt = [
@@ -176,10 +179,17 @@ def _check_figures(path: Path, files: list[Path]) -> Finding:
         path,
         tuple(problem for one in made for problem in one.problems),
         (*_about_figures(archive), *archive.notes),
-        tuple(unusual.find(gathered.files, archive)),
+        tuple(unusual.find(gathered.files, archive, own)),
         tuple(rebuilt),
-        tuple(note for one in made for note in one.notes),
+        (*(note for one in made for note in one.notes), *_of_another_year(own, archive)),
     )
+
+
+def _of_another_year(own: Framework | None, archive) -> list[str]:
+    """What to say of rules of the user's own that none of the figures are judged by."""
+    if own is None or own.year in map(year_of, archive.quarters):
+        return []
+    return [f"the rules given are of {own.year} and judge no figure here, which are of {', '.join(archive.quarters)}"]
 
 
 def _about_figures(archive) -> list[str]:

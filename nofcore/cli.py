@@ -118,6 +118,7 @@ def _parser() -> Parser:
 
     check = _command(commands, "check", "list everything that is wrong with files, folders or a framework file", _check)
     check.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    _framework_option(check, "rules of your own for the figures of their year; default: those of the kit")
     check.add_argument("--json", action="store_true", help="print the result as JSON")
 
     fetch = _command(commands, "fetch", "download the files of a release, or list the releases that are known", _fetch)
@@ -140,7 +141,11 @@ def _source_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--data", type=Path, metavar="DIR", help="folder of NHS England's CSV files; default: embedded data"
     )
-    command.add_argument("--framework", type=Path, metavar="FILE", help="rules of your own; default: those of the year")
+    _framework_option(command, "rules of your own; default: those of the year")
+
+
+def _framework_option(command: argparse.ArgumentParser, text: str) -> None:
+    command.add_argument("--framework", type=Path, metavar="FILE", help=text)
 
 
 def _natural(text: str) -> int:
@@ -286,9 +291,10 @@ def _make_report(options) -> int:
 
 
 def _check(options) -> int:
-    from nofcore import check
+    from nofcore import check, framework
 
-    report = check.check(options.paths)
+    own = framework.load(options.framework) if options.framework else None
+    report = check.check(options.paths, own)
     print(json.dumps(report.as_list(), indent=2) if options.json else report)
     return 0 if report.ok else 1
 

@@ -10,7 +10,7 @@ import csv
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -218,16 +218,17 @@ def _suppressed(files: list[official.OfficialFile]) -> list[str]:
     ]
 
 
-def _check(observations, trusts, tables, own: Framework | None, shown=None) -> None:
-    """Raise InputError with all that is wrong. Published figures are judged by the rules they were published
-    under: the kit's where it has them, so that no "what if" of a user's own can make them wrong."""
+def published_under(quarter: str, own: Framework | None = None) -> Framework | None:
+    """The rules by which published figures can be right or wrong: the kit's where it has them, so that no "what if" of
+    a user's own can make them wrong."""
+    return rules.for_quarter(quarter) or framework_for(quarter, own)
 
+
+def _check(observations, trusts, tables, own: Framework | None, shown=None) -> None:
+    """Raise InputError with all that is wrong."""
     from nofcore import schemas  # pandera takes half a second to import; figures checked before do not need it
 
-    def published_under(quarter: str) -> Framework | None:
-        return rules.for_quarter(quarter) or framework_for(quarter, own)
-
-    if problems := schemas.problems(observations, trusts, tables, published_under, shown):
+    if problems := schemas.problems(observations, trusts, tables, partial(published_under, own=own), shown):
         raise InputError(problems)
 
 

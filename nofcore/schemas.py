@@ -12,7 +12,8 @@ import pandera.pandas as pa
 from nofcore.errors import Problem
 from nofcore.framework import Framework, newest, year_of
 from nofcore.merge import FrameworkOf
-from nofcore.official import slug
+from nofcore.official import SHOWN, one_trust_type, slug
+from nofcore.wording import counted
 
 
 def _texts(good: Callable[[str], object], error: str) -> pa.Check:
@@ -73,7 +74,8 @@ def problems(
         quarters = [quarter for quarter in trusts["quarter"].unique() if year_of(quarter) == year]
         framework = framework_of(quarters[-1])
         found += _of_year(*(frame[frame["quarter"].isin(quarters)] for frame in (observations, tables)), framework)
-        found += _two_spellings(trusts[trusts["quarter"].isin(quarters)], framework)
+        mine = trusts[trusts["quarter"].isin(quarters)]
+        found += [*_two_spellings(mine, framework), *_swapped(mine, framework or newest())]
     names = shown or {}
     found = {replace(problem, column=names.get(problem.column, problem.column)) for problem in found}
     return sorted(found, key=lambda problem: (problem.file, problem.row or 0, problem.column or "", problem.message))
@@ -95,6 +97,22 @@ def _two_spellings(trusts: pd.DataFrame, framework: Framework | None) -> Iterato
         if known != place.trust_type:
             message = f"{place.trust_type!r} is another spelling of {known!r}; write it so"
             yield Problem(place.file, int(place.row), "trust_type", message)
+
+
+def _swapped(trusts: pd.DataFrame, framework: Framework) -> Iterator[Problem]:
+    """Trust types that stand in another column, with that column's text in their place: once a file and column."""
+    known = {slug(name) for name in framework.trust_types}
+    spelt = set(framework.trust_types)  # in full: "Ambulance" is a subtype too
+    rows = trusts[~trusts["trust_type"].map(slug).isin(known)]
+    in_region = rows["region"].map(one_trust_type).map(slug).isin(known)
+    for column, mine in (("region", in_region), ("trust_subtype", ~in_region & rows["trust_subtype"].isin(spelt))):
+        for file, group in rows[mine].groupby("file", sort=False):
+            first = group.sort_values("row").iloc[0]
+            message = (
+                f"{first['trust_type']!r} of {first['trust_code']} is no trust type that the rules know, and {first[column]!r} in "
+                f"{SHOWN[column]} is one ({counted(len(group), 'such trust')}); the columns are swapped, so put each under its name"
+            )
+            yield Problem(file, int(first["row"]), "trust_type", message)
 
 
 def _value_checks(framework: Framework) -> list[tuple[Iterable[str], pa.Check]]:

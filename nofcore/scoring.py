@@ -267,7 +267,7 @@ def _scores_of(release: Release, framework: Framework, metrics: list[Metric], us
     scores = _score_metrics(release, framework, metrics, use_rank)
     made = {metric.score for metric in metrics}
     combined = [entry for entry in framework.combined if {entry.rows, entry.columns} <= made]
-    scores = pd.concat([scores, *(_combine(scores, entry, framework) for entry in combined)], ignore_index=True)
+    scores = pd.concat([scores, *(combine(scores, entry, framework) for entry in combined)], ignore_index=True)
     published = observed(release, framework.score_ids).set_index(["trust_code", "metric_id"])["value"]
     scores = scores.join(published.rename("published_score"), on=["trust_code", "metric_id"])
     columns = ["trust_code", "metric_id", "value", "score", "published_score", "tied"]
@@ -309,7 +309,7 @@ def scores_anew(release: Release, framework: Framework, published: pd.DataFrame)
     anew = scored_anew(framework)
     combined = [entry for entry in framework.combined if entry.score in anew]
     parts = pd.concat([published[columns], scores], ignore_index=True) if combined else scores
-    frames = [_combine(parts, entry, framework)[columns] for entry in combined]
+    frames = [combine(parts, entry, framework)[columns] for entry in combined]
     return pd.concat([scores, *frames], ignore_index=True) if frames else scores
 
 
@@ -444,8 +444,11 @@ def score_pool(values, ranks, types, metric: Metric, part: Spread) -> tuple[np.n
     return score, tied
 
 
-def _combine(scores: pd.DataFrame, combined: Combined, framework: Framework) -> pd.DataFrame:
-    """A combined score for every trust that has both of its parts."""
+def combine(scores: pd.DataFrame, combined: Combined, framework: Framework) -> pd.DataFrame:
+    """A combined score for every trust that has both of its parts, whole steps of the scale.
+
+    ``scores``: trust_code, metric_id, score. Returns trust_code, metric_id, value (NaN), score, tied (never).
+    """
     parts = scores[scores["metric_id"].isin([combined.rows, combined.columns])]
     wide = parts.pivot(index="trust_code", columns="metric_id", values="score")
     wide = wide.reindex(columns=[combined.rows, combined.columns]).dropna()

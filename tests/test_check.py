@@ -59,6 +59,20 @@ def test_no_false_alarm_on_the_embedded_quarters(tmp_path):
     assert exact["average metric score"] == exact["league rank"] == (205, 0)
 
 
+def test_combined_scores_are_made_again_from_their_parts_where_values_do_not_give_them(tmp_path):
+    """Finance and temporary staffing of ten ambulance trusts in 2026/27, as METHOD has them."""
+    found = checked(tmp_path / "next", [Q1_NEXT], [AMBULANCE])
+    (entry,) = (entry for entry in found.rederived if entry.quantity == "combined score")
+    assert (entry.start, entry.compared, entry.agree) == ("published scores of its two parts", 20, 20)
+
+
+def test_what_a_missing_flag_keeps_from_being_checked_is_said(tmp_path):
+    rows = [row | {"Trust_in_financial_deficit": ""} for row in makers.league_rows([Q1_NEXT], [AMBULANCE])]
+    said = check.check(makers.write(tmp_path / "league.csv", rows)).findings[0].not_rederived
+    above = sum(float(row["Average_score"]) <= 2.32 for row in rows)  # in segment 1 or 2 before the override
+    assert any(f"Ambulance trust: not segmented, as the override flags of {above} trusts" in note for note in said)
+
+
 @pytest.mark.parametrize("quarter", [Q1, Q2, Q4, Q1_NEXT])
 @pytest.mark.parametrize("types", [(ACUTE,), (AMBULANCE,), (COMMUNITY,)], ids=["acute", "ambulance", "community"])
 def test_no_false_alarm_on_one_type(tmp_path, quarter, types):
@@ -98,6 +112,9 @@ def test_what_one_file_does_not_tell_is_said(tmp_path):
         (Q1, "RJ1", "OF5002", "Rank", "3", "the rank on the average 3 does not follow from the averages"),
         (Q1, "RJ1", "OF0082", "Rank", "1", "and rank 1 contradict each other"),
         (Q2, "RX8", "OF1082", "Value", "3.95", "no trust can have this score"),
+        (Q1_NEXT, "RYD", "OF2108", "Value", "4", "the score 4 does not follow from OF2207 1 (row"),
+        (Q1_NEXT, "RYA", "OF2080", "Value", "2", "the score 2 does not follow from OF2079 1 (row"),
+        (Q1_NEXT, "RX9", "OF2208", "Value", "1.30", "the score 1.3 is no whole step"),
         (Q1_NEXT, "RX6", "OF5202", "Value", "3.99", "the average score 3.99 does not follow from the metric scores"),
     ],
 )
@@ -275,3 +292,62 @@ def test_the_kit_s_own_rules_are_sound():
         path for path in framework.FOLDER.parent.rglob("*.toml") if path.parent.name in ("frameworks", "scenarios")
     ]
     assert check.check([*paths, framework.FOLDER.parent / "data" / "catalogue.toml"]).ok
+
+
+# --- figures that are missing altogether, and columns that are swapped ---------------------------------------
+
+
+@pytest.mark.parametrize("mark", ["", "*"])
+def test_a_file_without_one_figure_is_a_problem(tmp_path, mark):
+    path = makers.write(tmp_path / "empty.csv", [row | {"Value": mark} for row in makers.data_rows([Q1], [AMBULANCE])])
+    (problem,) = check.check(path).problems
+    assert (problem.file, problem.column) == ("empty.csv", "Value")
+    assert f"not one figure in {len(makers.data_rows([Q1], [AMBULANCE])):,} rows" in problem.message
+    rows = [row | {"Average_score": mark} for row in makers.league_rows([Q1], [AMBULANCE])]
+    (problem,) = check.check(makers.write(tmp_path / "league.csv", rows)).problems
+    assert (problem.file, problem.column) == ("league.csv", "Average_score")
+
+
+@pytest.mark.parametrize(
+    ("column", "ids", "said"),
+    [
+        ("Value", framework.for_quarter(Q1).score_ids, "not one metric score is given"),
+        ("Value", [m.value for m in framework.for_quarter(Q1).metric if m.value], "not one metric value is given"),
+        ("Rank", None, "not one rank of a metric is given"),
+    ],
+    ids=["scores", "values", "ranks"],
+)
+def test_figures_of_one_kind_that_are_all_missing_are_told(tmp_path, column, ids, said):
+    rows = [
+        row | ({column: ""} if ids is None or row["Metric_ID"] in ids else {})
+        for row in makers.data_rows([Q1], [AMBULANCE])
+    ]
+    found = check.check(makers.write(tmp_path / "some.csv", rows)).findings[0]
+    assert found.ok
+    (entry,) = (entry for entry in found.unusual if entry.kind == "no figures" and said in entry.message)
+    assert entry.count == sum(ids is None or row["Metric_ID"] in ids for row in rows)
+
+
+@pytest.mark.parametrize("column", ["Segment", "Rank"])
+def test_a_league_table_without_segments_or_ranks_is_told(tmp_path, column):
+    rows = [row | {column: ""} for row in makers.league_rows([Q1], [AMBULANCE])]
+    found = check.check(makers.write(tmp_path / "league.csv", rows)).findings[0]
+    assert kinds(found)["no figures"] == 10
+
+
+@pytest.mark.parametrize("other", ["Region", "Trust_subtype"])
+@pytest.mark.parametrize("types", [(COMMUNITY,), makers.TYPES], ids=["one type", "all"])
+def test_swapped_columns_are_told_for_what_they_are(tmp_path, other, types, capsys):
+    """Of a league table alone: a table by region would be ranked without a word."""
+    rows = [row | {"Trust_type": row[other], other: row["Trust_type"]} for row in makers.league_rows([Q1], types)]
+    path = makers.write(tmp_path / "league.csv", rows)
+    (problem,) = check.check(path).problems
+    assert (problem.file, problem.row, problem.column) == ("league.csv", 2, "Trust_type")
+    assert f"in {other} is one" in problem.message and "the columns are swapped" in problem.message
+    assert cli.main(["table", "--data", str(tmp_path), "--out", str(tmp_path / "out.csv")]) == 2
+    assert "the columns are swapped" in capsys.readouterr().err
+
+
+def test_a_type_of_its_own_is_not_taken_for_swapped_columns(tmp_path):
+    rows = [row | {"Trust_type": "Air rescue"} for row in makers.league_rows([Q1], [AMBULANCE])]
+    assert check.check(makers.write(tmp_path / "league.csv", rows)).ok

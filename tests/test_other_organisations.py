@@ -331,6 +331,40 @@ def test_check_finds_nothing_wrong(capsys):
     assert re.search("2 figures (are )?missing or suppressed", said)
 
 
+def test_check_makes_figures_again_by_rules_of_one_s_own(capsys):
+    """All 119 + 120 scores, 2 x 16 averages, segments and ranks, as the fractions above have them; none without the rules."""
+    assert run("check", DATA, "--framework", RULES) == 0
+    said = capsys.readouterr().out
+    for quarter, scores in zip(QUARTERS, (119, 120), strict=True):
+        assert f"{quarter}, made again: " in said
+        assert f"{scores} of {scores} metric scores, 16 of 16 average metric scores, 16 of 16 segments" in said
+    assert "not checked" not in said
+    assert run("check", DATA) == 0
+    assert "nothing was made again" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("wrong", ["Average_score", "Segment", "Rank", "Value"])
+def test_check_finds_one_changed_figure_by_rules_of_one_s_own(tmp_path, rules, wrong):
+    def spoil(row):
+        mine = row["Trust_code"] == "XI05" and row["Quarter"] == QUARTERS[1]
+        if wrong == "Value":
+            return row | ({"Value": "1.15"} if mine and row.get("Metric_ID") == "IC1002" else {})
+        new = {"Average_score": "3.33", "Segment": "1", "Rank": "9"}[wrong]
+        return row | ({wrong: new} if mine and row.get("Average_score") else {})
+
+    (problem,) = check.check(folder(tmp_path / "data", spoil), rules).problems
+    assert "XI05" in problem.message and problem.column == wrong
+    assert problem.file.startswith("made-up-integrated-care-board-") and problem.row
+    assert "flag" not in problem.message  # the rules have no override
+
+
+def test_check_says_that_rules_of_another_year_judge_nothing(capsys):
+    assert run("check", DATA, "--framework", framework.FOLDER / "2025-26.toml") == 0
+    assert "not checked: the rules given are of 2025/26 and judge no figure here" in capsys.readouterr().out
+    assert run("check", DATA, "--framework", EXAMPLE / "none.toml") == 2
+    assert "no such framework file" in capsys.readouterr().err
+
+
 def test_check_finds_a_score_off_the_scale(tmp_path):
     def spoil(row):
         return row | ({"Average_score": "4.71"} if row.get("Average_score") and row["Trust_code"] == "XI07" else {})

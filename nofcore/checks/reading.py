@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import pandas as pd
@@ -12,9 +12,10 @@ import pandas as pd
 from nofcore import merge, official, release
 from nofcore.errors import InputError, Problem
 from nofcore.framework import Framework
-from nofcore.merge import Merged
+from nofcore.merge import FrameworkOf, Merged
 from nofcore.official import OfficialFile
 from nofcore.release import Archive
+from nofcore.wording import counted
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,11 @@ class Gathered:
     archive: Archive | None = None
 
 
-def gather(paths: Iterable[Path], source: str) -> Gathered:
-    """Read some files, put together those that can be read and judge them: every problem, not the first alone."""
+def gather(paths: Iterable[Path], source: str, own: Framework | None = None) -> Gathered:
+    """Read some files, put together those that can be read and judge them: every problem, not the first alone.
+
+    ``own``: rules of the user's own, for figures of their year.
+    """
     from nofcore import schemas  # pandera takes half a second to import; framework files do not need it
 
     files: list[OfficialFile] = []
@@ -38,26 +42,39 @@ def gather(paths: Iterable[Path], source: str) -> Gathered:
             files.append(official.read_file(path))
         except InputError as error:
             problems += error.problems
+    problems += [problem for file in files for problem in _all_missing(file)]
+    rules = partial(release.framework_for, own=own)
     try:
-        merged = merge.merge(files, release.framework_for) if files else None
+        merged = merge.merge(files, rules) if files else None
         tables = [merged] if merged else []
     except InputError as error:
         problems += error.problems
-        merged, tables = None, _each_alone(files)
+        merged, tables = None, _each_alone(files, rules)
     for one in tables:
-        found = schemas.problems(one.observations, one.trusts, one.tables, release.framework_for, official.SHOWN)
+        found = schemas.problems(
+            one.observations, one.trusts, one.tables, partial(release.published_under, own=own), official.SHOWN
+        )
         problems += [problem for problem in found if problem not in problems]
     if problems or merged is None:
         return Gathered(tuple(files), tuple(problems))
     return Gathered(tuple(files), (), merged, _archive(files, merged, source))
 
 
-def _each_alone(files: Iterable[OfficialFile]) -> list[Merged]:
+def _all_missing(file: OfficialFile) -> list[Problem]:
+    """A file that gives not one of the figures that it is for."""
+    figure = "value" if file.kind == "data" else "average_score"
+    if file.rows[figure].notna().any():
+        return []
+    message = f"not one figure in {counted(len(file.rows), 'row')}: all are missing or suppressed; get the file again"
+    return [Problem(file.path.name, None, official.SHOWN[figure], message)]
+
+
+def _each_alone(files: Iterable[OfficialFile], rules: FrameworkOf) -> list[Merged]:
     """Files that contradict each other, each by itself; what is wrong with one alone has been said."""
     found = []
     for file in files:
         try:
-            found.append(merge.merge([file], release.framework_for))
+            found.append(merge.merge([file], rules))
         except InputError:
             continue
     return found

@@ -20,19 +20,22 @@ from nofcore.checks import ranks
 from nofcore.checks.order import out_of_order
 from nofcore.checks.reading import Places
 from nofcore.errors import InputError, Problem
-from nofcore.framework import Framework
+from nofcore.framework import Combined, Framework
 from nofcore.release import Release
 from nofcore.reproduce import CLOSE, FROM_RESULTS, FROM_SCORES, FROM_VALUES
 from nofcore.wording import counted
 
 FROM_UNADJUSTED = "published unadjusted segment and deficit flag"
 FROM_RANKS = "published values within each trust type"
-FROM_DOMAINS = "published domain scores"
+FROM_PARTS = "published scores of its two parts"
 FEW = 30
 """Fewer scores of a pool that is not whole may fit a smaller number of trusts than the true one, so that averages
 made from them can be out by the last digit: with 10 scores it happens, with 61 it does not."""
 ALIKE = 5
 """More contradictions of one kind are one problem, where no one figure can be named that explains them."""
+
+_NOT_MADE = ("not re", "nothing could be", "not segmented")
+"""What the notes have in common that say what could not be made again."""
 
 COUNTS = ["quantity", "start", "compared", "agree", "open"]
 _RESULTS = {  # quantity: (column of the league table, what to call it)
@@ -96,7 +99,7 @@ class _Quarter:
         self._say_of_ranks()
         self._domain_segments(found.comparisons)
         self._results(found.comparisons)
-        self.notes += [self._named(note) for note in found.notes if "not re" in note or "nothing could be" in note]
+        self.notes += [self._named(note) for note in found.notes if any(said in note for said in _NOT_MADE)]
         compared = pd.DataFrame(self.counts, columns=COUNTS)
         problems = tuple(sorted(set(self.problems), key=_in_file))
         return Rederived(self.release.quarter, compared, problems, tuple(dict.fromkeys(self.notes)))
@@ -153,6 +156,7 @@ class _Quarter:
                 f"not at hand: {listed}"
             )
         decimals = self.framework.scale.decimals
+        rows = pd.concat([rows.assign(start=FROM_VALUES), self._from_parts(rows)], ignore_index=True)
         rebuilt = scoring.to_hundredths(rows["score"], decimals) / 10**decimals
         rows = rows.assign(rebuilt=rebuilt, published=rows["published_score"], item=rows["metric_id"])
         rows = rows[rows["published"].notna()]
@@ -160,12 +164,42 @@ class _Quarter:
         allowed = self._allowed_by_ties(off[off["tied"]])
         wrong = off[~off.index.isin(allowed)]
         combined = rows["item"].isin([entry.score for entry in self.framework.combined])
-        for quantity, mine in (("metric score", ~combined), ("combined score", combined)):
+        from_parts = rows["start"] == FROM_PARTS
+        for quantity, start, mine in (
+            ("metric score", FROM_VALUES, ~combined),
+            ("combined score", FROM_VALUES, combined & ~from_parts),
+            ("combined score", FROM_PARTS, from_parts),
+        ):
             kept = rows.index[mine].difference(off.index)
-            self._count(quantity, FROM_VALUES, int(mine.sum()), len(kept), int(mine[allowed].sum()))
+            self._count(quantity, start, int(mine.sum()), len(kept), int(mine[allowed].sum()))
         for score, group in wrong.groupby("item", sort=False):
             self._contradicted_scores(score, group, rows[rows["item"] == score])
         return wrong
+
+    def _from_parts(self, made: pd.DataFrame) -> pd.DataFrame:
+        """Combined scores from the published scores of their parts, where these cannot be made from values."""
+        known = set(made["metric_id"])
+        combined = [entry for entry in self.framework.combined if entry.score not in known]
+        rows = scoring.observed(scoring.within(self.release, self.framework), self.framework.score_ids)
+        rows = rows.assign(score=rows["value"])
+        parts = rows[rows["metric_id"].isin({part for entry in combined for part in (entry.rows, entry.columns)})]
+        between = (parts["score"] - self.framework.scale.best) % 1 != 0
+        for part in parts[between].itertuples(index=False):
+            self._no_step(part)
+        frames = [scoring.combine(parts[~between], entry, self.framework) for entry in combined]
+        if not frames:
+            return made.iloc[:0].assign(start=FROM_PARTS)
+        published = rows.set_index(["trust_code", "metric_id"])["value"].rename("published_score")
+        return pd.concat(frames).join(published, on=["trust_code", "metric_id"]).assign(start=FROM_PARTS)
+
+    def _no_step(self, part):
+        self.bad_scores.add((part.trust_code, part.metric_id))
+        file, line = self.places.of_metric(part.trust_code, part.metric_id)
+        self._add(
+            (file, line, "Value"),
+            f"{part.metric_id} of {self._who(part.trust_code)}: the score {part.score:g} is no whole step, and a combined score is "
+            "read from whole ones alone; correct it",
+        )
 
     def _allowed_by_ties(self, tied: pd.DataFrame) -> pd.Index:
         if tied.empty:
@@ -193,12 +227,22 @@ class _Quarter:
             self.bad_scores.add((row.trust_code, score))
             self.of_ranks.pop((row.trust_code, score), None)
             file, line = self.places.of_metric(row.trust_code, score)
-            source = f"the value {self._value(row.trust_code, value)} of {value}" if value else "its two parts"
+            source = f"the value {self._value(row.trust_code, value)} of {value}" if value else self._parts(entry, row)
             self._add(
                 (file, line, "Value"),
                 f"{score} of {self._who(row.trust_code)}: the score {row.published:g} does not follow from {source}, "
-                f"which gives {row.rebuilt:.2f}; correct the one that is wrong",
+                f"which give{'s' if value else ''} {row.rebuilt:.2f}; correct the one that is wrong",
             )
+
+    def _parts(self, entry: Combined, row) -> str:
+        """The two parts of a combined score, with their places where they are as published."""
+        if row.start != FROM_PARTS:
+            return "its two parts"
+        placed = [
+            (part, self._value(row.trust_code, part), *self.places.of_metric(row.trust_code, part))
+            for part in (entry.rows, entry.columns)
+        ]
+        return " and ".join(f"{part} {score} (row {line})" for part, score, _, line in placed)
 
     def _value(self, code: str, metric_id: str) -> str:
         rows = self.release.observations
@@ -433,10 +477,22 @@ class _Quarter:
                 self._contradicted_ranks(off, quantity)
             else:
                 for row in off.itertuples(index=False):
-                    if quantity == "segment" and not self._contradicts_rank(row.trust_code, rows):
+                    if (
+                        quantity == "segment"
+                        and self._by_flag(row)
+                        and not self._contradicts_rank(row.trust_code, rows)
+                    ):
                         self._flag_behind(row)
                     else:
                         self._add_result(row, quantity)
+
+    def _by_flag(self, row) -> bool:
+        """Whether the other flag would bring the published segment nearer: an override only makes a segment worse."""
+        rule, flag = self.framework.override, self.release.league.at[row.trust_code, "in_deficit"]
+        if rule is None or rule.flag_if or np.isnan(flag):
+            return False
+        subject = not rule.trust_types or row.trust_type in rule.trust_types
+        return subject and (row.published < row.rebuilt if flag else row.published > row.rebuilt)
 
     def _contradicts_rank(self, code: str, rows: pd.DataFrame) -> bool:
         """Whether the published league rank speaks against the published segment."""
@@ -509,9 +565,14 @@ class _Quarter:
         digits = ".2f" if quantity == "average metric score" else "g"
         self._add(
             self.places.of_result(row.trust_code, figure),
-            f"{self._who(row.trust_code)}: the {called} {row.published:{digits}} does not follow from {_FOLLOWS[quantity]}, "
+            f"{self._who(row.trust_code)}: the {called} {row.published:{digits}} does not follow from {self._source(quantity)}, "
             f"which give {row.rebuilt:{digits}}; correct the one that is wrong",
         )
+
+    def _source(self, quantity: str) -> str:
+        """What a figure follows from, in words."""
+        without = quantity == "segment" and self.framework.override is None
+        return "the averages" if without else _FOLLOWS[quantity]
 
     # --- counting ---
 

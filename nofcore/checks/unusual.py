@@ -23,7 +23,7 @@ NAMED = 10
 
 KINDS = (
     "new trusts", "vanished trusts", "metric without a rule", "older period", "region spelt differently", "new region",
-    "changed trust", "suppressed",
+    "changed trust", "suppressed", "no figures",
 )  # fmt: skip
 
 
@@ -48,18 +48,43 @@ class Unusual:
         }
 
 
-def find(files: Iterable[OfficialFile], archive: Archive) -> list[Unusual]:
-    """Everything unusual in some files, by quarter, then by file."""
+def find(files: Iterable[OfficialFile], archive: Archive, own: Framework | None = None) -> list[Unusual]:
+    """Everything unusual in some files, by quarter, then by file. ``own``: rules of the user's own, for their year."""
     found: list[Unusual] = []
     for quarter in archive.quarters:
         figures = archive.release(quarter)
-        rules = release.framework_for(quarter)
+        rules = release.framework_for(quarter, own)
+        found += _nothing_given(figures, rules)
         found += _trusts(figures, archive)
         found += _without_rule(figures, rules)
         found += _periods(figures, rules)
     for file in files:
         found += _cells(file)
     return found
+
+
+# --- figures that are missing altogether --------------------------------------------------------------------
+
+
+def _nothing_given(figures: Release, rules: Framework | None) -> Iterator[Unusual]:
+    """Figures of one kind of which a quarter has places, and fills none: what rests on them cannot be checked."""
+    for name, missing in _kinds_of_figures(figures, rules):
+        if len(missing) and missing.all():
+            text = f"{figures.quarter}: not one {name} is given, of {len(missing):,} places for one; nothing that rests on them is made again"
+            yield Unusual("no figures", len(missing), text, quarter=figures.quarter)
+
+
+def _kinds_of_figures(figures: Release, rules: Framework | None) -> Iterator[tuple[str, pd.Series]]:
+    """(name of a kind of figure, which of them are missing)."""
+    rows, table = figures.observations, figures.league
+    if rules:
+        values = {metric.value for metric in rules.metric if metric.value}
+        yield "metric value", rows.loc[rows["metric_id"].isin(values), "value"].isna()
+        yield "metric score", rows.loc[rows["metric_id"].isin(rules.score_ids), "value"].isna()
+    yield "rank of a metric", rows["rank"].isna()
+    names = {"average_score": "average score", "segment": "segment", "rank": "league rank"}
+    for column, name in names.items():
+        yield name, table[column].isna()
 
 
 # --- trusts -----------------------------------------------------------------------------------------------
