@@ -332,26 +332,53 @@ def _documented():
     return (framework.FOLDER / "README.md").read_text("utf-8").partition("## A framework file")[2]
 
 
-def _models(kind=framework.Framework, seen=None):
-    """Every dataclass of the rules that a framework file can hold."""
-    seen = {} if seen is None else seen
-    if kind.__name__ not in seen:
-        seen[kind.__name__] = kind
-        hints = typing.get_type_hints(kind)
-        stack = list(hints.values())
-        while stack:
-            hint = stack.pop()
-            stack += typing.get_args(hint)
-            if dataclasses.is_dataclass(hint):
-                _models(hint, seen)
-    return seen
+TABLES = {
+    "top level": (framework.Framework,),
+    "`[scale]`": (framework.Scale,),
+    "`[identifiers]`": (framework.Identifiers,),
+    "`[segments]`": (framework.Segments,),
+    "`[override]`": (framework.Override,),
+    "condition or bracket": (framework.Condition, framework.Bracket),
+    "`[average]`": (framework.Average,),
+    "`[freshness]`": (framework.Freshness,),
+    "`[[domain]]`, `[[group]]`": (framework.Domain, framework.Group),
+    "`[[metric]]`": (framework.Metric,),
+    "`spread` of a metric": (framework.Spreading,),
+    "`[[combined]]`": (framework.Combined,),
+    "`[[rule]]`, `[[claim]]`": (framework.Rule, framework.Claim),
+}
+"""The tables of the documentation by their headings, and what each of them is about."""
 
 
-@pytest.mark.parametrize("name", sorted(_models()))
-def test_every_key_is_documented(name):
-    known = re.findall(r"^\| (`[^|]*?) \|", _documented(), re.MULTILINE)
-    keys = {key for cell in known for key in re.findall(r"`([a-z_]+)`", cell)}
-    assert {field.name for field in dataclasses.fields(_models()[name])} <= keys
+def _tables() -> dict[str, dict[str, str]]:
+    """Heading: key: default, of each table of the documentation."""
+    found: dict[str, dict[str, str]] = {}
+    for table in re.findall(r"(?:^\|.*\n)+", _documented(), re.MULTILINE):
+        head, _, *lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+        found[head[0]] = {key: cells[2] for cells in lines for key in re.findall(r"`([a-z_]+)`", cells[0])}
+    return found
+
+
+def test_every_part_of_a_framework_has_its_table():
+    assert set(_tables()) == set(TABLES)
+    hints = [typing.get_type_hints(kind).values() for kinds in TABLES.values() for kind in kinds]
+    stack, seen = [hint for each in hints for hint in each], set()
+    while stack:
+        hint = stack.pop()
+        stack += typing.get_args(hint)
+        seen |= {hint} if dataclasses.is_dataclass(hint) else set()
+    # A lookup is told in the line of the key unit.
+    assert seen - {kind for kinds in TABLES.values() for kind in kinds} == {framework.Lookup}
+
+
+@pytest.mark.parametrize("heading", TABLES)
+def test_every_key_is_documented_with_whether_it_is_needed(heading):
+    fields = {field.name: field for kind in TABLES[heading] for field in dataclasses.fields(kind)}
+    documented = _tables()[heading]
+    assert set(documented) == set(fields)
+    for key, default in documented.items():
+        free = fields[key].default is dataclasses.MISSING and fields[key].default_factory is dataclasses.MISSING
+        assert (default == "needed") == free, key
 
 
 def test_the_documented_example_is_a_framework(tmp_path):
