@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nofcore import check, cli, framework
 from nofcore.checks import unusual
-from nofcore.checks.order import impossible, out_of_order
+from nofcore.checks.order import impossible, one_rank_out, opponents, out_of_order, uncounted
 from tests import makers
 from tests.makers import ACUTE, AMBULANCE, COMMUNITY, Q1, Q2, Q3, Q4
 
@@ -115,6 +115,7 @@ def test_what_one_file_does_not_tell_is_said(tmp_path):
         (Q1_NEXT, "RYD", "OF2108", "Value", "4", "the score 4 does not follow from OF2207 1 (row"),
         (Q1_NEXT, "RYA", "OF2080", "Value", "2", "the score 2 does not follow from OF2079 1 (row"),
         (Q1_NEXT, "RX9", "OF2208", "Value", "1.30", "the score 1.3 is no whole step"),
+        (Q1_NEXT, "RYA", "OF4209", "Value", "2.21", "the domain score 2.21 does not follow"),  # of one score, 2.20
         (Q1_NEXT, "RX6", "OF5202", "Value", "3.99", "the average score 3.99 does not follow from the metric scores"),
     ],
 )
@@ -351,3 +352,65 @@ def test_swapped_columns_are_told_for_what_they_are(tmp_path, other, types, caps
 def test_a_type_of_its_own_is_not_taken_for_swapped_columns(tmp_path):
     rows = [row | {"Trust_type": "Air rescue"} for row in makers.league_rows([Q1], [AMBULANCE])]
     assert check.check(makers.write(tmp_path / "league.csv", rows)).ok
+
+
+# --- ranks that do not count their rows ----------------------------------------------------------------------
+
+
+def follows(ranks):
+    """Whether ranks are minimum ranks of something: each is 1 + the number of better ones, counted one by one."""
+    return all(rank == 1 + sum(other < rank for other in ranks) for rank in ranks)
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=6), st.data())
+def test_one_changed_rank_is_found_where_ranks_no_longer_count(figures, data):
+    ranks = [1 + sum(other < mine for other in figures) for mine in figures]
+    assert uncounted(ranks) is None
+    entry = data.draw(st.integers(0, len(ranks) - 1))
+    changed = [*ranks[:entry], data.draw(st.integers(1, len(ranks))), *ranks[entry + 1 :]]
+    found = uncounted(changed)
+    assert (found is None) == follows(changed)
+    if found:
+        assert entry in found[1]
+
+
+@given(st.lists(st.integers(0, 3), min_size=2, max_size=6, unique=True), st.data())
+def test_a_changed_rank_of_figures_that_differ_is_the_one_that_is_named(figures, data):
+    """All figures differ, so that there is one right order. Ranks that still count show a tie: either may be wrong."""
+    ranks = [1 + sum(other < mine for other in figures) for mine in figures]
+    entry = data.draw(st.integers(0, len(ranks) - 1))
+    changed = [*ranks[:entry], data.draw(st.sampled_from(ranks)), *ranks[entry + 1 :]]
+    assert one_rank_out(figures, changed) == (None if follows(changed) else entry)
+
+
+@pytest.mark.parametrize(
+    ("figures", "ranks", "entry", "wanted"),
+    [((1, 2, 3), (2, 1, 3), 0, [1]), ((1, 2, 3), (3, 1, 2), 0, [1, 2]), ((1, 1, 3), (1, 2, 3), 0, []), ((1, 2), (1, 1), 0, [1])],
+)  # fmt: skip
+def test_opponents_by_hand(figures, ranks, entry, wanted):
+    assert opponents(figures, ranks, entry).tolist() == wanted
+
+
+@pytest.mark.parametrize(
+    ("code", "metric_id", "column", "new", "others"),
+    [
+        ("RX8", "OF2081", "Rank", "5", ("RX8", "RYA")),  # all score 1: ranks alone tell
+        ("RX6", "OF4200", "Rank", "2", ("RX6",)),
+        ("RYD", "OF4204", "Rank", "4", ("RYD",)),
+        ("RYD", "OF0101", "Value", "67.68", ("RYA", "those of RYD")),
+    ],
+)
+def test_ranks_that_do_not_count_their_rows(tmp_path, code, metric_id, column, new, others):
+    change = changing(code, metric_id, column, new)
+    (problem,) = checked(tmp_path / "next", [Q1_NEXT], [AMBULANCE], change, league=False).problems
+    assert all(other in problem.message for other in others)
+    assert f"row {change.row}" in f"row {problem.row}, {problem.message}"
+
+
+def test_a_row_left_out_leaves_its_rank_open(tmp_path):
+    """All values of the score are equal, so that no other check can miss the row."""
+    change = changing("RX8", "OF2081", "Value", None)
+    (problem,) = checked(tmp_path / "next", [Q1_NEXT], [AMBULANCE], change, league=False).problems
+    assert problem.column == "Rank"
+    assert "OF2081: ranks of 9 rows of Ambulance trusts do not follow on each other at place 4" in problem.message
+    assert "or a row is missing" in problem.message

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from nofcore.checks.order import impossible, out_of_order
+from nofcore.checks.order import impossible, one_rank_out, opponents, out_of_order, uncounted
 from nofcore.framework import Framework
 from nofcore.release import Release
 
@@ -17,14 +17,17 @@ class RankCheck:
     """What the published ranks of a quarter say of the values beside them.
 
     ``compared``: ranks judged; ``outside``: rows (trust_code, metric_id, trust_type, value, rank) whose value and
-    rank contradict each other, each with those of all others of its type in order; ``gaps``: a row per metric and
-    type whose ranks do not count the rows (metric_id, trust_type, rows, wrong, and trust_code and rank of
-    the highest that cannot be).
+    rank contradict each other, each with those of all others of its type in order, and ``against``, the code of the one
+    trust that it contradicts, "" where there are several; ``gaps``: a row per metric and type whose ranks do not count
+    the rows (metric_id, trust_type, rows, wrong, and trust_code and rank of the highest that cannot be); ``open``: a
+    row per metric and type, otherwise in order, whose ranks do not follow on each other (metric_id, trust_type, rows,
+    the place where, and codes: the trusts one of whose ranks is wrong, () where that cannot be told).
     """
 
     compared: int
     outside: pd.DataFrame
     gaps: pd.DataFrame
+    open: pd.DataFrame
 
 
 def check(release: Release, framework: Framework) -> RankCheck:
@@ -42,19 +45,41 @@ def check(release: Release, framework: Framework) -> RankCheck:
     signs = np.array([1 if better[metric_id] == "low" else -1 for metric_id in ids])
     figures, ranks = signs * rows["value"].to_numpy(dtype=float), rows["rank"].to_numpy(dtype=float)
     known = ~np.isnan(figures) & ~np.isnan(ranks)
+    against = np.full(len(rows), "", dtype=object)
     outside = np.zeros(len(rows), dtype=bool)
-    gaps = []
+    codes = rows["trust_code"].to_numpy(dtype=object)
+    gaps, left_open = [], []
     for (metric_id, trust_type), group in rows.groupby(["metric_id", "trust_type"], sort=False).indices.items():
         mine = group[known[group]]
-        outside[mine] = out_of_order(figures[mine], ranks[mine])
+        whole = len(mine) == len(group)
+        outside[mine] = _outside(figures[mine], ranks[mine], whole)
+        for entry in np.flatnonzero(outside[mine]):
+            others = opponents(figures[mine], ranks[mine], entry)
+            against[mine[entry]] = codes[mine[others[0]]] if len(others) == 1 else ""
         mine = mine[~outside[mine]]
         # Figures that are missing or out of order may stand anywhere.
         wrong = mine[impossible(figures[mine], ranks[mine], slack=len(group) - len(mine))]
         if len(wrong):
             worst = wrong[ranks[wrong].argmax()]
-            code = rows["trust_code"].iat[worst]
-            gaps.append((metric_id, trust_type, len(group), len(wrong), code, ranks[worst]))
+            gaps.append((metric_id, trust_type, len(group), len(wrong), codes[worst], ranks[worst]))
+        elif len(mine) == len(group) and (found := uncounted(ranks[mine])):
+            place, entries = found
+            left_open.append((metric_id, trust_type, len(group), place, tuple(codes[mine[entries]])))
     columns = ["trust_code", "metric_id", "trust_type", "value", "rank"]
     names = ["metric_id", "trust_type", "rows", "wrong", "trust_code", "rank"]
-    found = rows.loc[outside, columns].reset_index(drop=True)
-    return RankCheck(int(known.sum()), found, pd.DataFrame(gaps, columns=names))
+    places = ["metric_id", "trust_type", "rows", "place", "codes"]
+    return RankCheck(
+        int(known.sum()),
+        rows.loc[outside, columns].assign(against=against[outside]).reset_index(drop=True),
+        pd.DataFrame(gaps, columns=names),
+        pd.DataFrame(left_open, columns=places),
+    )
+
+
+def _outside(figures: np.ndarray, ranks: np.ndarray, whole: bool) -> np.ndarray:
+    """What is out of order; of two entries that contradict each other alone, the one that leaves its place open."""
+    outside = out_of_order(figures, ranks)
+    if whole and outside.sum() == 1 and (entry := one_rank_out(figures, ranks)) is not None:
+        outside[:] = False
+        outside[entry] = True
+    return outside

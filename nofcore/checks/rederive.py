@@ -126,7 +126,7 @@ class _Quarter:
             self.of_ranks[key] = (
                 (file, line, "Value"),
                 f"{row.metric_id} of {self._who(row.trust_code)}: value {row.value:.15g} and rank {row.rank:g} contradict "
-                f"each other among the values and ranks of {row.trust_type}s; correct the one that is wrong",
+                f"{self._opponent(row)}; correct the one that is wrong",
             )
         for row in checked.gaps.itertuples(index=False):
             file, line = self.places.of_metric(row.trust_code, row.metric_id)
@@ -136,8 +136,43 @@ class _Quarter:
                 f"{row.metric_id}: {what} not among those that {counted(row.rows, 'row')} of {row.trust_type}s can have "
                 f"(the highest: {row.rank:g} of {row.trust_code}); rows are missing or were added, so get the whole file again",
             )
-        wrong = len(checked.outside) + int(checked.gaps["wrong"].sum())
+        for row in checked.open.itertuples(index=False):
+            self._rank_open(row)
+        wrong = len(checked.outside) + int(checked.gaps["wrong"].sum()) + len(checked.open)
         self._count("rank of a metric", FROM_RANKS, checked.compared, checked.compared - wrong, 0)
+
+    def _opponent(self, row) -> str:
+        """What the value and rank of a metric contradict."""
+        if not row.against:
+            return f"each other among the values and ranks of {row.trust_type}s"
+        _, line = self.places.of_metric(row.against, row.metric_id)
+        return f"those of {row.against} (row {line})"
+
+    def _rank_open(self, row):
+        """Ranks that do not count the rows they are of."""
+        placed = [(code, *self.places.of_metric(code, row.metric_id)) for code in row.codes]
+        if placed:
+            place = placed[0][1:]
+            named = ", ".join(
+                f"{code} ({self._figure(code, row.metric_id, 'rank')}, row {line})" for code, _, line in placed
+            )
+            remedy = (
+                f"the rank of {'one of ' if len(placed) > 1 else ''}{named} is wrong, or a row is missing; correct it"
+            )
+        else:
+            place = self._first_row(row)
+            remedy = "rows are missing or were added, or several ranks are wrong, so get the whole file again"
+        rows = f"{counted(row.rows, 'row')} of {row.trust_type}s"
+        self._add(
+            (*place, "Rank"),
+            f"{row.metric_id}: ranks of {rows} do not follow on each other at place {row.place}; {remedy}",
+        )
+
+    def _first_row(self, row) -> tuple[str, int | None]:
+        """Where the figures of a metric and type begin."""
+        types = self.release.trusts["trust_type"]
+        placed = [self.places.of_metric(code, row.metric_id) for code in types.index[types == row.trust_type]]
+        return min((place for place in placed if place[1]), key=lambda place: (place[0], place[1]))
 
     def _say_of_ranks(self):
         """Values and ranks that contradict each other, but for those that have been told from what they follow from."""
@@ -194,6 +229,7 @@ class _Quarter:
 
     def _no_step(self, part):
         self.bad_scores.add((part.trust_code, part.metric_id))
+        self.of_ranks.pop((part.trust_code, part.metric_id), None)
         file, line = self.places.of_metric(part.trust_code, part.metric_id)
         self._add(
             (file, line, "Value"),
@@ -227,7 +263,7 @@ class _Quarter:
             self.bad_scores.add((row.trust_code, score))
             self.of_ranks.pop((row.trust_code, score), None)
             file, line = self.places.of_metric(row.trust_code, score)
-            source = f"the value {self._value(row.trust_code, value)} of {value}" if value else self._parts(entry, row)
+            source = f"the value {self._figure(row.trust_code, value)} of {value}" if value else self._parts(entry, row)
             self._add(
                 (file, line, "Value"),
                 f"{score} of {self._who(row.trust_code)}: the score {row.published:g} does not follow from {source}, "
@@ -239,15 +275,15 @@ class _Quarter:
         if row.start != FROM_PARTS:
             return "its two parts"
         placed = [
-            (part, self._value(row.trust_code, part), *self.places.of_metric(row.trust_code, part))
+            (part, self._figure(row.trust_code, part), *self.places.of_metric(row.trust_code, part))
             for part in (entry.rows, entry.columns)
         ]
         return " and ".join(f"{part} {score} (row {line})" for part, score, _, line in placed)
 
-    def _value(self, code: str, metric_id: str) -> str:
+    def _figure(self, code: str, metric_id: str, figure: str = "value") -> str:
         rows = self.release.observations
         rows = rows[(rows["trust_code"] == code) & (rows["metric_id"] == metric_id)]
-        return f"{rows['value'].iat[0]:.15g}" if len(rows) else "?"
+        return f"{rows[figure].iat[0]:.15g}" if len(rows) else "?"
 
     def _many_scores(self, score: str, wrong: pd.DataFrame, compared: int):
         first = wrong.iloc[0]
@@ -388,8 +424,19 @@ class _Quarter:
         doubted = rows["trust_code"].isin(self.unrecovered)
         for domain, codes in self._doubted.items():
             doubted |= rows["item"].isin([domain, ""]) & rows["trust_code"].isin(codes)
+        doubted &= ~pd.MultiIndex.from_frame(rows[["trust_code", "item"]]).isin(self._copied)
         loose = doubted & ((rows["rebuilt"] - rows["published"]).abs() < CLOSE * 1.5)
         return rows[_differs(rows) & ~rows["trust_code"].isin(wrong) & ~loose]
+
+    @cached_property
+    def _copied(self) -> pd.MultiIndex:
+        """(trust, domain score) of domains in which a trust has one score alone, which the domain score must equal."""
+        averaged = [entry for entry in self.framework.by_score.values() if getattr(entry, "averaged", True)]
+        key = {domain.key: domain.score for domain in self.framework.domain}
+        of_score = {entry.score: key[entry.domain] for entry in averaged}
+        rows = scoring.observed(self.release, of_score)
+        counts = rows.groupby(["trust_code", rows["metric_id"].map(of_score)]).size()
+        return counts.index[counts == 1]
 
     @cached_property
     def _doubted(self) -> dict[str, set[str]]:
