@@ -408,6 +408,8 @@ def build(
     if framework and framework.published == "averages":
         cuts = cuts or _cut_offs(trusts, release, framework, notes)
         _segment_published(trusts, framework, cuts, notes)
+    elif framework:
+        notes += _cut_at_thresholds(trusts, release, framework)
     _rank(trusts, notes, framework.ranking if framework else "segment")
     # A scenario's rules are shown beside the official ones, which say it.
     if framework and not framework.left_out and not scoring.scored_anew(framework):
@@ -564,6 +566,26 @@ def _segment_published(trusts: pd.DataFrame, framework: Framework, cuts: Mapping
                 "without metric rows are not known and decide their segments"
             )
             notes.append(Note(text, NO_SEGMENTS, [trust_type]))
+
+
+def _cut_at_thresholds(trusts: pd.DataFrame, release: Release, framework: Framework) -> list[str]:
+    """Segments before the override, where none is published, of averages that the rules cut at fixed thresholds, in place.
+
+    They need no other figure. Where the published segment is better, the average was cut otherwise, and there is none.
+    """
+    if framework.segments.rule != "thresholds":
+        return []
+    rows = trusts[trusts["unadjusted_segment"].isna() & trusts["average_score"].notna() & trusts["segment"].notna()]
+    rows = rows[rows["trust_type"].isin(framework.trust_types)]
+    made = segments(rows["hundredths"].to_numpy(), np.asarray(_cut_offs(trusts, release, framework, [])[""]))
+    fits = made <= rows["segment"].to_numpy()
+    trusts.loc[rows.index[fits], "unadjusted_segment"] = made[fits]
+    if not fits.any():
+        return []
+    who = wording.counted(int(fits.sum()), "trust")
+    return [
+        f"{release.quarter}: segments before the override of {who} are made from published averages, by the thresholds of the rules"
+    ]
 
 
 def _without_figures(trusts: pd.DataFrame, release: Release, framework: Framework) -> list[str]:

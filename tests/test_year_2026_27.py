@@ -12,6 +12,7 @@ from nofcore import cli, findings, framework, league, release, reproduce, scenar
 from nofcore.errors import InputError
 from nofcore.report import plan
 from nofcore.reproduce import FROM_AVERAGES, FROM_RESULTS, FROM_SCORES, FROM_VALUES
+from tests import makers
 
 QUARTER = "Q1 2026/27"
 ACUTE, COMMUNITY, AMBULANCE = "Acute trust", "Mental health and community trust", "Ambulance trust"
@@ -116,6 +117,37 @@ def test_the_kit_makes_all_segments_and_ranks_against_nhs_england(figures, publi
         assert compared.agreement(FROM_AVERAGES, quantity) == (202, 202)
     for quantity in ("league rank", "rank on the average"):
         assert compared.agreement(FROM_RESULTS, quantity) == (202, 202)
+
+
+def test_segments_before_the_override_of_league_tables_alone_against_nhs_england(tmp_path, published, capsys):
+    """The files of a league table do not give them; the fixed thresholds do, from the averages: 202 of 202."""
+    makers.write(tmp_path / "league.csv", makers.league_rows([QUARTER]))
+    out = tmp_path / "out" / "table.csv"
+    out.parent.mkdir()
+    assert cli.main(["table", "--data", str(tmp_path), "--out", str(out)]) == 0
+    said = capsys.readouterr().err
+    assert "segments before the override of 202 trusts are made from published averages, by the thresholds" in said
+    with out.open(encoding="utf-8", newline="") as file:
+        found = {row["trust_code"]: row["unadjusted_segment"] for row in csv.DictReader(file)}
+    assert found == {row["trust_code"]: row["unadjusted_segment"] for row in published}
+
+
+def test_no_segment_before_the_override_is_better_known_than_the_published_one(figures):
+    """An average of 2.50 in segment 1 was not cut at these thresholds, so nothing is said of the step before."""
+    table = figures.league.assign(unadjusted_segment=np.nan)
+    code = table.index[figures.trusts["trust_type"] == ACUTE][0]
+    table.loc[code, ["average_score", "segment"]] = (2.50, 1)
+    made = league.build(replace(figures, league=table, observations=figures.observations.iloc[:0]), RULES).trusts
+    assert np.isnan(made.at[code, "unadjusted_segment"])
+    assert made["unadjusted_segment"].notna().sum() == 201
+
+
+def test_files_and_embedded_data_give_the_same_table(tmp_path):
+    makers.write(tmp_path / "league.csv", makers.league_rows([QUARTER]))
+    makers.write(tmp_path / "data.csv", makers.data_rows([QUARTER]))
+    for name, source in (("files", ["--data", str(tmp_path)]), ("embedded", ["--quarter", QUARTER])):
+        assert cli.main(["table", *source, "--out", str(tmp_path / f"{name}.table")]) == 0
+    assert (tmp_path / "files.table").read_bytes() == (tmp_path / "embedded.table").read_bytes()
 
 
 def test_ranks_by_counting_against_nhs_england(published):
