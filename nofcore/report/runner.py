@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from nofcore.errors import one_line
+from nofcore.errors import InputError, one_line
 
 from . import pool, warm
 from .index import index_html
@@ -65,8 +65,8 @@ def make_pages(
     A page that fails does not stop the others: its outcome says why, the notebook is kept as
     `<slug>.failed.ipynb` and an earlier page of the name stays. A page appears in `out` only when it is
     whole, and a run that is interrupted leaves the pages that were finished and nothing else.
-    Raises ValueError before anything runs if two pages share a name or a parameter is not declared, InputError
-    if nothing can be written in `out`, and NoIndexError at the end if the index cannot be written.
+    Raises InputError before anything runs if two pages share a name or nothing can be written in `out`, ValueError
+    if a parameter is not declared, and NoIndexError at the end if the index cannot be written.
     """
     pages = list(pages)
     _refuse_repeated(pages)
@@ -107,7 +107,7 @@ def _refuse_repeated(pages: list[Page]) -> None:
     slugs = [page.slug for page in pages]
     repeated = sorted({slug for slug in slugs if slugs.count(slug) > 1})
     if repeated:
-        raise ValueError(f"several pages are called {', '.join(repeated)}")
+        raise InputError(f"several pages are called {', '.join(repeated)}; name each page and each trust once")
 
 
 def _kept(pages: list[Page], origins: Mapping[str, Mapping], out: Path) -> dict[str, Outcome]:

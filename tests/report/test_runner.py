@@ -7,6 +7,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
+from nofcore.errors import InputError
 from nofcore.report import Page, make_pages
 from nofcore.report.provenance import collect
 from nofcore.report.worker import make_page
@@ -143,7 +144,7 @@ def test_workers_that_go_are_named_as_the_cause(tmp_path):
 
 def test_two_pages_of_one_name_are_refused(tmp_path):
     page = Page("p", tmp_path / "book.ipynb", "T", "G")
-    with pytest.raises(ValueError, match="several pages are called p"):
+    with pytest.raises(InputError, match="several pages are called p; name each page and each trust once"):
         make_pages([page, page], tmp_path / "out", collect())
 
 
