@@ -35,7 +35,7 @@ PARTS = 4
 BETTER, WORSE, CANNOT_TELL, UNKNOWN = "better", "worse", "cannot be told apart", "not known"
 COLUMNS = [
     "trust_code", "metric_id", "value_id", "name", "domain", "better", "model", "target", "unit", "value", "period",
-    "score", "rank", "rank_last", "of", "quartile", "pool", "enters",
+    "score", "rank", "rank_last", "of", "whole", "quartile", "pool", "enters",
 ]  # fmt: skip
 
 
@@ -49,13 +49,19 @@ def metric_standing(figures: Release, framework: Framework) -> pd.DataFrame:
     "high" or "" for a score alone), model, target (standard or floor, NaN for none), unit, value (NaN where there is none or
     it is suppressed), period, score (as it enters the average, NaN where there is none), rank, rank_last (the last of the
     places that equal trusts share) and of (in the pool; missing for counts in a pool of rates, which brackets score),
-    quartile (missing where a tie lies in several), pool ("all" or "type"), enters: how it enters the average ("by itself",
+    whole (False where types of the pool have no metric rows at hand: the rank is then among the others alone),
+    quartile (missing where a tie lies in several, or the pool is not whole), pool ("all" or "type"), enters: how it enters the average ("by itself",
     "as part of ...", "not").
     """
     figures = scoring.within(figures, framework)
     scores = league.scores_to_average(figures, framework, "scores").set_index(["metric_id", "trust_code"])["score"]
     types = figures.trusts["trust_type"]
-    frames = [_standing(entry, figures, framework, scores, types) for entry in (*framework.metric, *framework.combined)]
+    have = set(scoring.observed(figures, framework.scored_rows)["trust_type"].unique())
+    frames = []
+    for entry in (*framework.metric, *framework.combined):
+        standing = _standing(entry, figures, framework, scores, types)
+        whole = _type_alone(entry) or set(getattr(entry, "trust_types", framework.trust_types)) <= have
+        frames.append(standing.assign(whole=whole, quartile=standing["quartile"] if whole else np.nan)[COLUMNS])
     frames = [frame for frame in frames if len(frame)]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=COLUMNS)
 
@@ -81,7 +87,12 @@ def _standing(entry: Metric | Combined, figures: Release, framework: Framework, 
     by_bracket = found["unit"].isin(list(getattr(entry, "unit", ())))
     found.loc[by_bracket, "model"], found.loc[by_bracket, "target"] = "lookup", np.nan
     found = found[found["score"].notna() | found["value"].notna()]
-    return found.rename_axis("trust_code").reset_index()[COLUMNS]
+    return found.rename_axis("trust_code").reset_index()
+
+
+def _type_alone(entry: Metric | Combined) -> bool:
+    """Whether trusts are ranked within their own type."""
+    return getattr(entry, "pool", "all") == "type"
 
 
 def _ranks(entry: Metric | Combined, found: pd.DataFrame, published: pd.Series, types: pd.Series) -> pd.DataFrame:
@@ -91,7 +102,7 @@ def _ranks(entry: Metric | Combined, found: pd.DataFrame, published: pd.Series, 
     if by_value:
         known &= ~found["unit"].isin(list(entry.unit))
     ranks = pd.DataFrame(np.nan, found.index, ["rank", "rank_last", "of", "quartile"])
-    groups = types[known].unique() if getattr(entry, "pool", "all") == "type" else [None]
+    groups = types[known].unique() if _type_alone(entry) else [None]
     for group in groups:
         mine = found.index[known & (True if group is None else types == group)]
         if not len(mine):

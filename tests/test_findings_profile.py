@@ -271,6 +271,21 @@ def test_places_in_part_of_a_pool_are_called_so(first, fourth):
     assert "No metric figures of" not in str(PAGE.about_metrics(profile.profile(first, "RX7")))
 
 
+def test_a_place_in_a_part_of_a_pool_is_said_to_be_one(next_year):
+    """Q1 2026/27: sickness is ranked over 202 trusts, of which 10 ambulance trusts are at hand. East Midlands, 3.88, is
+    near the end of all and in the middle of these. The staff survey is ranked within the type, which is whole."""
+    mine = next_year.metrics[next_year.metrics["trust_code"] == "RX9"].set_index("metric_id")
+    assert tables.profile.place_of(mine.loc["OF2082"]) == "5 of 10 at hand"
+    assert np.isnan(mine.at["OF2082", "quartile"]) and not mine.at["OF2082", "whole"]
+    assert tables.profile.place_of(mine.loc["OF2061"]) == "6 of 10"
+    assert mine.at["OF2061", "quartile"] == 3 and mine.at["OF2061", "whole"]
+    shown = profile.profile(next_year, "RX9")
+    said = str(PAGE.about_metrics(shown))
+    assert "Of 4 metrics with a place in a whole pool" in said
+    assert "only a part is at hand, so no quarter is named" in said
+    assert "5 of 10 at hand in its pool" in str(PAGE.about_ends(shown))
+
+
 def test_no_hyphen_stands_for_a_minus(first, fourth):
     for found in (profile.profile(first, code) for code in ("R1F", "G6V2S", "RQM", "RCX")):
         shown = [PAGE.who_to_learn_from(found), tables.trust_steps(found), *tables.trust_metrics(found).tables]

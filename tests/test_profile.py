@@ -233,7 +233,7 @@ def made_up(scores) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "trust_code": "X", "metric_id": [f"M{n}" for n in range(len(scores))], "score": scores, "rank": np.nan, "rank_last": np.nan, "of": np.nan,
-            "enters": "by itself", "model": "rank",
+            "whole": True, "enters": "by itself", "model": "rank",
         }
     )  # fmt: skip
 

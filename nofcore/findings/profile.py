@@ -327,14 +327,22 @@ def about_metrics(profile: Profile) -> Text:
         other = f" They are at hand for {_and(where)}." if where else ""
         return Text((f"No metrics to show: {_why_no_metrics(profile)}.{other}",))
     pooled = rows[rows["rank"].notna() & (rows["model"] != "combined")]
+    parts = int((~pooled["whole"]).sum())
+    pooled = pooled[pooled["whole"]]
     across = int(pooled["quartile"].isna().sum())
     first, last = int((pooled["quartile"] == 1).sum()), int((pooled["quartile"] == 4).sum())
     standards = rows[rows["target"].notna() & rows["value"].notna()]
     met = int(_meets(standards).sum())
-    said = [
-        f"Of {counted(len(pooled), 'metric')} with a place in a pool it is in the best quarter in {first} and in the worst in {last}"
-        + (f"; in {across} it shares its place with so many that no quarter can be named." if across else ".")
-    ]
+    said = []
+    if len(pooled):
+        said.append(
+            f"Of {counted(len(pooled), 'metric')} with a place in a {'whole ' if parts else ''}pool it is in the best quarter in {first} and in the worst in {last}"
+            + (f"; in {across} it shares its place with so many that no quarter can be named." if across else ".")
+        )
+    if parts:
+        said.append(
+            f"Of the pools of {counted(parts, 'metric')} only a part is at hand, so no quarter is named; the scores tell more there than the places."
+        )
     if len(standards) == 1:
         said.append(f"It {'meets' if met else 'does not meet'} the one standard or floor that applies to it.")
     elif len(standards):
@@ -354,8 +362,8 @@ def _pool_at_hand(profile: Profile) -> str:
     if not without:
         return ""
     return (
-        f" No metric figures of {_and(without)} are at hand for {profile.quarter}: places and quartiles are among those that are, while the scores are as "
-        "published, over the whole pool."
+        f" No metric figures of {_and(without)} are at hand for {profile.quarter}: in pools of all types places are among the trusts that are (“at hand”), while the "
+        "scores are as published, over the whole pool."
     )
 
 

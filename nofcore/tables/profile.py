@@ -154,15 +154,15 @@ def _target(row) -> str | None:
 
 
 def place_of(row: pd.Series) -> str | None:
-    """The place in the pool, or those shared with equal trusts."""
+    """The place in the pool, or those shared with equal trusts; among the trusts at hand where that is not all of it."""
     if pd.isna(row["rank"]):
         return None
     places = f"{row['rank']:.0f}" if row["rank"] == row["rank_last"] else span(row["rank"], row["rank_last"])
-    return f"{places} of {row['of']:.0f}"
+    return f"{places} of {row['of']:.0f}{'' if row['whole'] else ' at hand'}"
 
 
 def _quartile(row) -> str | None:
-    if pd.isna(row.rank):
+    if pd.isna(row.rank) or not row.whole:
         return None
     ends = [quartile(int(place), int(row.of)) for place in (row.rank, row.rank_last)]
     return f"{ends[0]}" if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
