@@ -25,6 +25,7 @@ from nofcore import framework as rules
 from nofcore.defaults import CORRELATION_DRAWS, DRAWS, SEED
 from nofcore.errors import InputError
 from nofcore.release import Archive, Release
+from nofcore.report.opening import opening
 from nofcore.report.page import Outcome, Page
 from nofcore.report.pool import cluster
 from nofcore.report.progress import progress
@@ -137,6 +138,7 @@ def provenance(request: Request) -> dict:
     given = collect(files, framework=own, reproduced=_reproduced(request))
     if said := league.not_known(request.figures, _framework(request)):
         given["not_known"] = sentence(said)
+    given["opening"] = opening(request.figures, _framework(request), _own_file(request))
     return given | {"inputs": inputs + given["inputs"]}
 
 
@@ -345,6 +347,12 @@ def _is_ranked(figures: Release, framework: rules.Framework | None, trust_type: 
 def _own(request: Request) -> rules.Framework | None:
     """The user's own rules."""
     return rules.load(request.framework) if request.framework else None
+
+
+def _own_file(request: Request) -> Path | None:
+    """The file of the user's own rules, where they are those of the quarter shown."""
+    own = _own(request)
+    return request.framework if own and own.year == rules.year_of(request.figures.quarter) else None
 
 
 def _framework(request: Request) -> rules.Framework | None:

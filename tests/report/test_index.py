@@ -124,3 +124,10 @@ def test_without_a_script_the_whole_list_shows_and_the_search_does_not(tmp_path)
     assert [("hidden" in form) for form in tree.all("form")] == [True]
     assert not any("hidden" in line for line in tree.all("tr"))
     assert "form.hidden = false" in text
+
+
+def test_the_index_opens_with_what_is_said_of_the_rules(tmp_path):
+    page_ = index_html([], tmp_path, {**PROVENANCE, "opening": ["Boards <only> are ranked.", "By one rule."]})
+    assert '<p class="lead">Boards &lt;only&gt; are ranked.</p>' in page_
+    assert "<p>By one rule.</p>" in page_
+    assert "every NHS trust" not in index_html([], tmp_path, PROVENANCE)
