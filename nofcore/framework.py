@@ -790,6 +790,11 @@ def for_quarter(quarter: str) -> Framework | None:
     return _shipped(path) if path else None
 
 
+def is_own(rules: Framework | None, quarter: str) -> bool:
+    """Whether rules are a user's own: others than the kit has for the quarter."""
+    return rules is not None and rules != for_quarter(quarter)
+
+
 @lru_cache
 def _shipped(path: Path) -> Framework:
     return load(path)

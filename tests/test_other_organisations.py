@@ -14,12 +14,17 @@ import pandas as pd
 import pytest
 
 from nofcore import (
+    bootstrap,
     charts,
     check,
     cli,
+    findings,
     framework,
     league,
     measures,
+    movement_study,
+    profile,
+    profile_study,
     release,
     reproduce,
     scoring,
@@ -505,3 +510,35 @@ def test_a_page_on_a_new_type_is_made_and_says_what_a_trust_is(tmp_path):
     for code, (average, _, _) in table_by_hand(QUARTERS[1]).items():
         if code.startswith("XI"):
             assert re.search(rf">{code}<.*?>{average / 100:.2f}<", page, re.DOTALL), code
+
+
+# --- pages say nothing of other rules ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def archive(rules):
+    return release.read(DATA, rules)
+
+
+def test_a_profile_does_not_say_that_rules_of_one_s_own_were_read_off_published_scores(archive, rules):
+    study = profile_study.study(archive, QUARTERS[1], rules, 200, 7)
+    said = str(findings.profile.limitations(profile.profile(study, "XI04")))
+    assert "from rules given in a framework file of the user's own" in said
+    assert "read off" not in said
+    kits = profile_study.study(release.embedded(), "Q1 2025/26", None, 200, 7)
+    assert "standards and floors were read off" in str(findings.profile.limitations(profile.profile(kits, "RX7")))
+
+
+def test_movement_does_not_say_that_cut_offs_of_one_s_own_were_read_off(archive, rules):
+    found = movement_study.study(archive, *QUARTERS, ICB, rules, draws=200, seed=7)
+    assert "read off" not in str(findings.movement.limitations(found))
+
+
+def test_ranges_speak_of_an_override_only_where_there_is_one(figures, rules):
+    drawn = bootstrap.rank_uncertainty(league.build(figures, rules), 200, 7)
+    said = str(findings.ranks.about_ranges(drawn)) + str(findings.ranks.how_not_to_read(drawn).points)
+    assert "override" not in said
+    first = release.embedded().release("Q1 2025/26")
+    trusts = bootstrap.rank_uncertainty(league.build(first, framework.for_quarter(first.quarter)), 200, 7)
+    assert "with the override as published and the segment" in str(findings.ranks.about_ranges(trusts))
+    assert "the override keeps there" in str(findings.ranks.how_not_to_read(trusts).points)

@@ -6,6 +6,7 @@ from nofcore.change_ranges import CANNOT_TELL
 from nofcore.decomposition import Decomposition
 from nofcore.exchange import TOLD
 from nofcore.findings.decomposition import parts_of
+from nofcore.framework import is_own
 from nofcore.movement_study import Study
 from nofcore.wording import Bullets, Text, counted, sentence, signed
 
@@ -366,7 +367,10 @@ def limitations(found: Study) -> Text:
             "too much "
             "agreement between draws and too little drift."
         )
-    said.append("Cut-offs and the rounding rule were read off published figures; see the pages on the league tables.")
+    if not is_own(found.movement.after.framework, found.quarters[1]):
+        said.append(
+            "Cut-offs and the rounding rule were read off published figures; see the pages on the league tables."
+        )
     said += [
         f"Left out of the chart of ranks and of the trusts that stay in a segment: {one}" for one in found.left_out
     ]

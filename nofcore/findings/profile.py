@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from nofcore import tables
-from nofcore.framework import year_of
+from nofcore.framework import is_own, year_of
 from nofcore.incentives import HELD, IN_BEST, NONE_CAN
 from nofcore.learning import BY_CHANCE, GAP, TOLD, Lesson
 from nofcore.measures import say
@@ -642,9 +642,13 @@ def _end(profile: Profile, rank: int) -> str:
 
 def limitations(profile: Profile) -> Text:
     """What the page rests on."""
+    rules = "Everything here is made from published figures and from the kit's reading of NHS England's rules; standards and floors were read off the published scores."
+    if is_own(profile.study.rebuilt.framework, profile.quarter):
+        rules = (
+            "Everything here is made from published figures and from rules given in a framework file of the user's own."
+        )
     said = [
-        "Everything here is made from NHS England's published figures and from the kit's reading of its rules; standards and floors were read off "
-        "the published scores. The ranges are drawn in the way that comes closest to NHS England's own likely ranges, which is an inference; the likeness of trusts "
+        f"{rules} The ranges are drawn in the way that comes closest to NHS England's own likely ranges, which is an inference; the likeness of trusts "
         "is the kit's own measure.",
         "Ranges speak of the choice of metrics. Errors of measurement, changes in what is counted, and differences between the people that trusts serve are in none of "
         "the figures.",

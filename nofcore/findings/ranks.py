@@ -105,6 +105,13 @@ def about_segments(uncertainty: RankUncertainty, trust_type: str) -> Text:
 
 def how_not_to_read(uncertainty: RankUncertainty) -> Bullets:
     """What a range does and does not mean."""
+    humps = (
+        (
+            "Ranks jump at the borders of segments.",
+            "A draw that moves a trust into another segment moves it past every trust that the override keeps there, so the "
+            "likely ranks can form two humps. Read the shares by segment too.",
+        ),
+    )
     return Bullets(
         (
             (
@@ -120,21 +127,23 @@ def how_not_to_read(uncertainty: RankUncertainty) -> Bullets:
                 "Overlapping ranges are not a test.",
                 "Two trusts may be told apart although their ranges overlap. Use the column of the table that counts them.",
             ),
-            (
-                "Ranks jump at the borders of segments.",
-                "A draw that moves a trust into another segment moves it past every trust that the override keeps there, so the "
-                "likely ranks can form two humps. Read the shares by segment too.",
-            ),
+            *(humps if _any_held(uncertainty) else ()),
         )
     )
 
 
+def _any_held(uncertainty: RankUncertainty) -> bool:
+    """Whether an override acts on any trust; rules may have none."""
+    return bool(uncertainty.trusts["flagged"].any())
+
+
 def about_ranges(uncertainty: RankUncertainty) -> Text:
     """How the ranges are made, and how sure their ends are."""
+    override = "the override as published and " if _any_held(uncertainty) else ""
     return Text(
         (
             f"Each of {uncertainty.counts.draws:,} draws picks, for every trust, as many of its own items as it has, with "
-            "replacement, and ranks all trusts anew, with the override as published and the segment cut-offs "
+            f"replacement, and ranks all trusts anew, with {override}the segment cut-offs "
             f"{'held as published' if uncertainty.cutoffs == 'published' else 'taken anew'}. A range runs from the 2.5th to "
             "the 97.5th percentile. NHS England prints likely ranges without saying how; this is our inference of the "
             "method, checked below.",
