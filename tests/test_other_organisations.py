@@ -516,12 +516,12 @@ def test_a_page_on_a_new_type_is_made_and_says_what_a_trust_is(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def archive(rules):
+def example(rules):
     return release.read(DATA, rules)
 
 
-def test_a_profile_does_not_say_that_rules_of_one_s_own_were_read_off_published_scores(archive, rules):
-    study = profile_study.study(archive, QUARTERS[1], rules, 200, 7)
+def test_a_profile_does_not_say_that_rules_of_one_s_own_were_read_off_published_scores(example, rules):
+    study = profile_study.study(example, QUARTERS[1], rules, 200, 7)
     said = str(findings.profile.limitations(profile.profile(study, "XI04")))
     assert "from rules given in a framework file of the user's own" in said
     assert "read off" not in said
@@ -529,8 +529,8 @@ def test_a_profile_does_not_say_that_rules_of_one_s_own_were_read_off_published_
     assert "standards and floors were read off" in str(findings.profile.limitations(profile.profile(kits, "RX7")))
 
 
-def test_movement_does_not_say_that_cut_offs_of_one_s_own_were_read_off(archive, rules):
-    found = movement_study.study(archive, *QUARTERS, ICB, rules, draws=200, seed=7)
+def test_movement_does_not_say_that_cut_offs_of_one_s_own_were_read_off(example, rules):
+    found = movement_study.study(example, *QUARTERS, ICB, rules, draws=200, seed=7)
     assert "read off" not in str(findings.movement.limitations(found))
 
 
