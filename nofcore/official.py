@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from nofcore.errors import InputError, Problem
+from nofcore.wording import slug
 
 FIRST_QUARTER = "Q1 2025/26"
 """The release whose files carry neither a Quarter column nor a quarter in their names."""
@@ -104,12 +105,6 @@ def quarter_label(text: str) -> str | None:
     if not found or found[1] not in "1234" or (int(found[2]) + 1) % 100 != int(found[3]):
         return None
     return f"Q{found[1]} 20{found[2]}/{found[3]}"
-
-
-def slug(trust_type: str) -> str:
-    """The short name of a trust type on the command line: lower case, hyphens, without "trust"."""
-    words = "".join(c if c.isalnum() else " " for c in trust_type.lower()).split()
-    return "-".join(word for word in words if word not in {"trust", "trusts"}) or "trust"
 
 
 def one_trust_type(text: str) -> str:

@@ -59,6 +59,12 @@ def singular(trust_type: str) -> str:
     return " ".join(word.lower() if word[1:].islower() or len(word) == 1 else word for word in trust_type.split())
 
 
+def slug(trust_type: str) -> str:
+    """The short name of a trust type on the command line: lower case, hyphens, without "trust"."""
+    words = "".join(c if c.isalnum() else " " for c in trust_type.lower()).split()
+    return "-".join(word for word in words if word not in {"trust", "trusts"}) or "trust"
+
+
 def plural(trust_type: str) -> str:
     """ "Acute trust" -> "acute trusts", "ICB" -> "ICBs", "Health body (HB)" -> "health bodies (HB)"; see `singular`."""
     name, bracket, short = singular(trust_type).partition(" (")

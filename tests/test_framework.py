@@ -105,7 +105,7 @@ def test_the_framework_of_a_quarter():
         ("standard = 75", "standard = nan", "metric[6] (OF1011).standard", "finite"),
         ("standard = 75", "standard = inf", "metric[6] (OF1011).standard", "finite"),
         ("standard = 75", "standrd = 75", "metric[6] (OF1011).standrd", "unknown key"),
-        ("standard = 75", "", "metric[6] (OF1011)", "key standard belongs to model 'standard'"),
+        ("standard = 75", "", "metric[6] (OF1011)", "model 'standard' needs the key standard"),
         ("standard = 75", "standard = 75\nfloor = 2", "metric[6] (OF1011)", "key floor belongs to model 'floor'"),
         ('model = "standard"', 'model = "standart"', "metric[1] (OF1003).model", "'standard', 'floor'"),
         ('better = "low"', 'better = "less"', "metric[1] (OF1003).better", "'low' or 'high'"),
@@ -385,3 +385,60 @@ def test_the_documented_example_is_a_framework(tmp_path):
     (tmp_path / "example.toml").write_text(_documented().partition("```toml")[2].partition("```")[0], "utf-8")
     rules = framework.load(tmp_path / "example.toml")
     assert [metric.model for metric in rules.metric] == ["standard", "rank", "lookup"]
+
+
+# --- rules that no one may mean ------------------------------------------------------------------------------
+
+EXAMPLE = (framework.FOLDER.parents[1] / "docs" / "example-icb" / "framework.toml").read_text("utf-8")
+BRACKETS = "{ at_least = 0, score = 1 }, { above = -0.5, score = 2 }, { above = -1, score = 3 }"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "said"),
+    [
+        ('value = "IC0002"', 'value = "IC1001"', 'score = "IC1001"', "'IC1001' stands for a score here and for a value before"),
+        ('value = "IC0002"', 'value = "IC1002"', 'score = "IC1002"', "'IC1002' stands for a score here and for a value before"),
+        ('score = "IC1002"', 'score = "IC5002"', 'average = "IC5002"', "'IC5002' stands for a result here and for a score"),
+        ('segment = "IC4100"', 'segment = "IC4101"', 'segment = "IC4101"', "stands for the segment of a domain here"),
+        ('segment = "IC4100"', 'segment = "IC4000"', 'segment = "IC4000"', "the segment of a domain here and for a score"),
+        ('average = "IC5002"', 'average = "IC5003"', 'unadjusted_segment = "IC5003"', "stands for a result here and for a"),
+        ('short = "Dentistry"', 'short = "Diabetes care"', 'short = "Diabetes care"', "short name 'Diabetes care' is given twice"),
+        ('name = "Access to services"', 'name = "Population health"', 'name = "Population health"', "domain name 'Population"),
+        ('short = "Dentistry"', 'short = "  "', 'short = "  "', "must not be empty"),
+        ('"Ambulance trust"]', '"ambulance Trusts", "Ambulance trust"]', "trust_types = ", "are one trust type on the command"),
+        ("above = -0.5", "above = -1.5", "brackets = ", "this bracket never holds"),
+        (BRACKETS, "{ at_most = 5, score = 4 }, { below = 5, score = 2 }", "brackets = ", "this bracket never holds"),
+        ("worst = 4", "worst = 1e300", "worst = 1e300", "must be 1000 or less"),
+        ("best = 1", "best = -1e9", "best = -1e9", "must be -1000 or more"),
+        ("[scale]", "[weights]\naccess = 1e-320\n[scale]", "access = 1e-320", "must be 0, or at least 0.000001"),
+        ("[scale]", "[weights]\nacces = 1\n[scale]", "acces = 1", "nearest: access"),
+        ("[scale]", "[override]\nsegments_down = 4\n[scale]", "segments_down = 4", "segments_down must be at most 3"),
+        ("[scale]", "[freshness]\nmonths = 999999999999999999\n[scale]", "months = 999", "must be 1200 or less"),
+        ("floor = 80\n", "", "[[metric]]", "model 'floor' needs the key floor"),
+        ("otherwise = 4\n", "", "[[metric]]", "model 'lookup' needs the key otherwise"),
+        (f"brackets = [{BRACKETS}]", "brackets = []", "[[metric]]", "model 'lookup' needs the key brackets"),
+        ("floor = 80\n", 'floor = 80\nunknown = ["floor"]\n', "[[metric]]", "unknown says that it is not known"),
+        ("[scale]", f"a{'.a' * 3000} = 1\n[scale]", None, "nested more than 50 deep"),
+        ('text = "Everything in this example is made up."', 'text = "Everything', None, "is not valid TOML"),
+    ],
+)  # fmt: skip
+def test_rules_that_no_one_may_mean(tmp_path, old, new, line, said):
+    assert old in EXAMPLE
+    (tmp_path / "own.toml").write_text(EXAMPLE.replace(old, new, 1), "utf-8")
+    with pytest.raises(InputError) as caught:
+        framework.load(tmp_path / "own.toml")
+    assert len(str(caught.value).splitlines()) == 1
+    lines = (tmp_path / "own.toml").read_text("utf-8").splitlines()
+    told = [(problem.row and lines[problem.row - 1], problem.message) for problem in caught.value.problems]
+    assert any(said in message and (line is None or at.startswith(line)) for at, message in told), told
+
+
+def test_brackets_that_do_not_hide_each_other_are_fine(tmp_path):
+    new = "{ at_least = 0, score = 1 }, { above = -0.5, score = 2 }, { below = -3, score = 4 }, { at_most = -2, score = 3 }"
+    (tmp_path / "own.toml").write_text(EXAMPLE.replace(BRACKETS, new), "utf-8")
+    assert len(framework.load(tmp_path / "own.toml").by_score["IC1006"].brackets) == 4
+
+
+def test_a_matrix_on_a_large_scale_is_refused_at_once(tmp_path):
+    messages = problems(tmp_path, ("worst = 4", "worst = 900"))
+    assert any("matrix must be 900 by 900" in message for message in messages)

@@ -335,7 +335,7 @@ def test_all_standards_gone_leaves_none_behind_for_being_unknown():
         ('unknown = ["standard"]', 'unknown = ["floor"]', "unknown 'floor' belongs to model 'floor'"),
         ('unknown = ["standard"]', 'unknown = ["name"]', "must be 'model', 'standard' or 'floor'"),
         ('unknown = ["standard"]', "", "key between belongs to an unknown standard or floor"),
-        ("between = [76.89, 78.74]", "standard = 78", "key standard belongs to model 'standard', and only to it"),
+        ("between = [76.89, 78.74]", "standard = 78", "key standard is given, and unknown says that it is not known"),
         ("between = [76.89, 78.74]", "between = [78.74, 76.89]", "between must increase"),
         ('unknown = ["model"]', "", "has no value, unless unknown names the model"),
         ('model = "rank"', 'model = "rank"\nunknown = ["model"]', "unknown 'model' belongs to model 'published'"),
