@@ -415,6 +415,7 @@ BRACKETS = "{ at_least = 0, score = 1 }, { above = -0.5, score = 2 }, { above = 
         ("[scale]", "[override]\nsegments_down = 4\n[scale]", "segments_down = 4", "segments_down must be at most 3"),
         ("[scale]", "[freshness]\nmonths = 999999999999999999\n[scale]", "months = 999", "must be 1200 or less"),
         ("floor = 80\n", "", "[[metric]]", "model 'floor' needs the key floor"),
+        ("[25, 50, 75]", "[1, 2, 3, 4, 5, 6, 7, 8]", "percentiles = ", "must hold at most 7 of its kind, and holds 8"),
         ("otherwise = 4\n", "", "[[metric]]", "model 'lookup' needs the key otherwise"),
         (f"brackets = [{BRACKETS}]", "brackets = []", "[[metric]]", "model 'lookup' needs the key brackets"),
         ("floor = 80\n", 'floor = 80\nunknown = ["floor"]\n', "[[metric]]", "unknown says that it is not known"),

@@ -15,6 +15,9 @@ Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Whole = Annotated[int, Field(strict=True)]
 
 
+CutOffs = Annotated[tuple[Number, ...], Field(max_length=7)]  # charts tell eight segments apart
+
+
 def _filled(text: str) -> str:
     if not text.strip():
         raise ValueError("must not be empty")
@@ -69,8 +72,8 @@ class Segments:
     """
 
     rule: Literal["percentiles", "thresholds"]
-    percentiles: tuple[Number, ...] = ()
-    thresholds: tuple[Number, ...] = ()
+    percentiles: CutOffs = ()
+    thresholds: CutOffs = ()
     pool: Literal["all", "type"] = "all"
     domains: Literal["same", "unknown"] = "same"
 
