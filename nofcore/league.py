@@ -17,7 +17,7 @@ import pandas as pd
 from nofcore import periods, scoring, wording
 from nofcore import release as releases
 from nofcore.errors import InputError
-from nofcore.framework import Combined, Framework, Metric, Override
+from nofcore.framework import Combined, Framework, Metric, Override, Scale, newest
 from nofcore.notes import NO_RANKS, NO_SEGMENTS, ROUTINE, Note
 from nofcore.ranking import minimum_ranks, place_type
 from nofcore.release import Release
@@ -372,6 +372,11 @@ class LeagueTable:
     def of(self, trust_type: str) -> pd.DataFrame:
         """Rows of ``trusts`` of one trust type, in league order."""
         return self.trusts[self.trusts["trust_type"] == trust_type]
+
+    @property
+    def scale(self) -> Scale:
+        """The scale of its scores; of a year without rules that of the newest ones, which has not changed so far."""
+        return (self.framework or newest()).scale
 
     def capped(self, trust_type: str) -> pd.DataFrame:
         """Rows of the trusts of a type whose segment the override changes, in league order."""

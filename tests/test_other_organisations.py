@@ -30,6 +30,7 @@ from nofcore import (
     scoring,
     sensitivity_study,
     sobol,
+    tables,
     wording,
 )
 from nofcore.report import plan
@@ -542,3 +543,36 @@ def test_ranges_speak_of_an_override_only_where_there_is_one(figures, rules):
     trusts = bootstrap.rank_uncertainty(league.build(first, framework.for_quarter(first.quarter)), 200, 7)
     assert "with the override as published and the segment" in str(findings.ranks.about_ranges(trusts))
     assert "the override keeps there" in str(findings.ranks.how_not_to_read(trusts).points)
+
+
+def test_a_league_table_without_an_override_has_no_columns_for_one(figures, rules):
+    shown = tables.league_table(league.build(figures, rules), ICB)
+    assert not {"Before override", "Deficit"} & set(shown.frame)
+    assert "override" not in shown.caption
+    first = release.embedded().release("Q1 2025/26")
+    trusts = tables.league_table(league.build(first, framework.for_quarter(first.quarter)), AMBULANCE)
+    assert {"Before override", "Deficit"} <= set(trusts.frame)
+    assert "Before override: segment without the financial override." in trusts.caption
+
+
+def test_another_scale_is_said_as_it_is(tmp_path, archive_of_five):
+    rules, archive = archive_of_five
+    rebuilt = league.build(archive.release(QUARTERS[1]), rules)
+    assert "1 = best, 5 = worst" in tables.league_table(rebuilt, ICB).caption
+    assert "1 = best, 5 = worst" in charts.domains(rebuilt, ICB).alt
+    assert "(1 = best, 5 = worst)" in charts.averages(rebuilt, ICB).figure.axes[0].get_ylabel()
+    study = profile_study.make(archive, QUARTERS[1], rules, 200, 7)
+    shown = profile.profile(study, "XI04")
+    said = findings.profile.headline(shown) + str(findings.profile.about_metrics(shown))
+    assert "(1 = best, 5 = worst)" in said and "Scores run from 1 (best) to 5 (worst)" in said
+    assert "who fails it scores 5.00" in said
+    assert "1 = best, 5 = worst" in tables.trust_domains(shown).caption
+    found = movement_study.study(archive, *QUARTERS, ICB, rules, draws=200, seed=7)
+    assert "1 = best, 5 = worst" in tables.movers_table(found.movement, found.ranges).caption
+
+
+@pytest.fixture
+def archive_of_five(tmp_path):
+    """The example on a scale of 1 to 5; its published scores lie on it all the same."""
+    rules = framework.load(own(tmp_path, ("worst = 4", "worst = 5")))
+    return rules, release.read(DATA, rules)

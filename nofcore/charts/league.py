@@ -56,7 +56,7 @@ def averages(league: LeagueTable, trust_type: str, shown: str | None = None) -> 
                 )
         axes.set(
             xlabel="Place in the league table (1 = best)",
-            ylabel="Average metric score (1 = best, 4 = worst)",
+            ylabel=f"Average metric score ({league.scale.ends})",
             xlim=(0, len(rows) + 1),
         )
         handles, labels = axes.get_legend_handles_labels()
@@ -98,10 +98,10 @@ def domains(league: LeagueTable, trust_type: str) -> Chart | Text:
         axes.grid(False)
         labels = rows["place"].astype(str) if len(rows) > NAMED else rows["trust_code"]
         sns.heatmap(
-            table, ax=axes, vmin=1, vmax=4, cmap=sns.blend_palette(HEAT, as_cmap=True),
+            table, ax=axes, vmin=league.scale.best, vmax=league.scale.worst, cmap=sns.blend_palette(HEAT, as_cmap=True),
             xticklabels=labels if len(rows) <= NAMED else False, yticklabels=True,
             linewidths=0.2 if len(rows) > NAMED else 0.6,
-            cbar_kws={"label": "1 = best, 4 = worst", "shrink": 0.9},
+            cbar_kws={"label": league.scale.ends, "shrink": 0.9},
         )  # fmt: skip
         if len(rows) > NAMED:
             tens = np.arange(9, len(rows), 10)
@@ -110,17 +110,17 @@ def domains(league: LeagueTable, trust_type: str) -> Chart | Text:
             axes.tick_params(axis="x", labelrotation=90 if len(rows) > 20 else 0, labelsize=8)
         axes.set(xlabel="Place in the league table" if len(rows) > NAMED else "Trusts in league order", ylabel="")
     columns = spots(rows["trust_code"], np.arange(len(rows)) + 0.5, np.full(len(rows), len(table) / 2))
-    return Chart(figure, _domains_alt(table, trust_type), columns)
+    return Chart(figure, _domains_alt(table, trust_type, league.scale.ends), columns)
 
 
-def _domains_alt(table: pd.DataFrame, trust_type: str) -> str:
+def _domains_alt(table: pd.DataFrame, trust_type: str, ends: str) -> str:
     known = table.notna().sum(axis=1)
     parts = [
         f"{name}: median {row.median():.2f}, from {row.min():.2f} to {row.max():.2f}, {known[name]} trusts"
         for name, row in table.iterrows()
     ]
     return (
-        f"Heat map of the domain scores of {table.shape[1]} {plural(trust_type)} in league order, 1 best to 4 worst. "
+        f"Heat map of the domain scores of {table.shape[1]} {plural(trust_type)} in league order, {ends}. "
         f"{'; '.join(parts)}."
     )
 

@@ -70,7 +70,7 @@ def average_funnel(found: AverageFunnel, segments: pd.Series) -> Chart:
             rows, x="n_items", y="average", hue="segment", style="segment", palette=SEGMENT_COLOURS,
             markers=SEGMENT_MARKERS, s=40, edgecolor="white", linewidth=0.4, ax=axes, zorder=3,
         )  # fmt: skip
-        axes.set(xlabel="Number of items averaged", ylabel="Average metric score (1 = best, 4 = worst)")
+        axes.set(xlabel="Number of items averaged", ylabel="Average metric score (lower is better)")
         handles, labels = axes.get_legend_handles_labels()
         axes.legend(
             handles,

@@ -120,8 +120,8 @@ def metric_places(profile: Profile) -> Chart | Text:
             rows.index,
             c=rows["score"],
             cmap=_colours(),
-            vmin=1,
-            vmax=4,
+            vmin=profile.study.rebuilt.scale.best,
+            vmax=profile.study.rebuilt.scale.worst,
             s=48,
             edgecolor=INK,
             linewidth=0.6,
@@ -130,7 +130,7 @@ def metric_places(profile: Profile) -> Chart | Text:
         right = axes.secondary_yaxis("right")
         right.set_yticks(rows.index, [f"{score:.2f}" for score in rows["score"]], fontsize=8)
         right.tick_params(length=0)
-        right.set_ylabel("Score (1 = best, 4 = worst)", labelpad=10)
+        right.set_ylabel(f"Score ({profile.study.rebuilt.scale.ends})", labelpad=10)
         right.spines["right"].set_visible(False)
         for line in breaks:
             axes.axhline(line, color=GREY, linewidth=0.6)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from nofcore import tables
-from nofcore.framework import is_own, year_of
+from nofcore.framework import Scale, is_own, year_of
 from nofcore.incentives import HELD, IN_BEST, NONE_CAN
 from nofcore.learning import BY_CHANCE, GAP, TOLD, Lesson
 from nofcore.measures import say
@@ -46,7 +46,7 @@ def headline(profile: Profile) -> str:
         return f"{profile.name} is not ranked in {profile.quarter}: the figures hold no average and segment of it."
     said = [
         f"{profile.name} is at rank {row['rank']:.0f} of {profile.of} {plural(profile.trust_type)} in {profile.quarter}, in segment "
-        f"{row['segment']:.0f}, with an average score of {row['average_score']:.2f} (1 = best, 4 = worst)."
+        f"{row['segment']:.0f}, with an average score of {row['average_score']:.2f} ({profile.study.rebuilt.scale.ends})."
     ]
     if _held_back(profile):
         said.append(
@@ -311,12 +311,13 @@ def _why_no_metrics(profile: Profile) -> str:
     return f"no metric scores of {profile.name} are at hand for {profile.quarter}"
 
 
-HOW_TO_READ = (
-    "Scores run from 1 (best) to 4 (worst). Rank 1 is best; a span of places is shared by trusts whose published figures are equal. The pool is all trusts "
-    "in England that report the metric, as far as their figures are at hand, or those of the type where the rules rank within it; quartile 1 is its best quarter, 4 its worst. Better if says "
-    "whether lower or higher values are better. Standard: who meets it scores 1.00; floor: who fails it scores 4.00; by rank: there is neither; by bracket: "
-    "fixed scores for fixed values; score alone: no values are published."
-)
+def _how_to_read(scale: Scale) -> str:
+    return (
+        f"Scores run from {scale.best:g} (best) to {scale.worst:g} (worst). Rank 1 is best; a span of places is shared by trusts whose published figures are equal. The pool is all trusts "
+        f"in England that report the metric, as far as their figures are at hand, or those of the type where the rules rank within it; quartile 1 is its best quarter, 4 its worst. Better if says "
+        f"whether lower or higher values are better. Standard: who meets it scores {scale.best:.2f}; floor: who fails it scores {scale.worst:.2f}; by rank: there is neither; by bracket: "
+        f"fixed scores for fixed values; score alone: no values are published."
+    )
 
 
 def about_metrics(profile: Profile) -> Text:
@@ -352,7 +353,7 @@ def about_metrics(profile: Profile) -> Text:
         said.append(
             f"Metrics for {plural(profile.trust_type)} without a figure here, because they do not apply, or are missing or suppressed: {', '.join(absent)}."
         )
-    return Text((" ".join(said), f"{HOW_TO_READ}{_pool_at_hand(profile)}"))
+    return Text((" ".join(said), f"{_how_to_read(profile.study.rebuilt.scale)}{_pool_at_hand(profile)}"))
 
 
 def _pool_at_hand(profile: Profile) -> str:

@@ -49,6 +49,11 @@ class Scale:
             raise ValueError("worst must be more than 1 above best")  # a standard or a floor takes 1 of it
         return self
 
+    @property
+    def ends(self) -> str:
+        """Its ends in words: "1 = best, 4 = worst"."""
+        return f"{self.best:g} = best, {self.worst:g} = worst"
+
 
 @dataclass(frozen=True, config=STRICT)
 class Identifiers:

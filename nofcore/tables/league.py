@@ -31,10 +31,13 @@ def league_table(league: LeagueTable, trust_type: str) -> Table:
     frame = rows[list(LEAGUE_LABELS)].rename(columns=LEAGUE_LABELS)
     flags = {1.0: "Yes", 0.0: "No"}
     frame["Deficit"] = [flags.get(flag, "not known") for flag in rows["in_deficit"]]
+    before = " Before override: segment without the financial override."
+    if league.framework and league.framework.override is None:
+        frame, before = frame.drop(columns=["Before override", "Deficit"]), ""
     frame["Items"] = rows["n_items"].where(rows["recomputed"])
     caption = (
         f"League table of {plural(trust_type)}, {league.quarter}. Average: average metric score in points, "
-        "1 = best, 4 = worst. Before override: segment without the financial override. Items: scores averaged."
+        f"{league.scale.ends}.{before} Items: scores averaged."
     )
     return Table("league-table", frame, caption, "Trust", {"Average": 2}, sortable=True)
 

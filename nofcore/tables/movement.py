@@ -50,9 +50,10 @@ def movers_table(movement: Movement, ranges: ChangeRanges | str) -> Table:
             "from noise, that is, no more than 5 % of exchanges of old and new scores give as large a change (By chance), and "
             "the range excludes 0."
         )
-    better = "Average in points, 1 = best, 4 = worst, so a change below 0 is for the better."
+    ends = movement.after.scale.ends
+    better = f"Average in points, {ends}, so a change below 0 is for the better."
     if movement.rules_changed:
-        better = "Average in points, 1 = best, 4 = worst, by the rules of each year: its change is not one of performance alone."
+        better = f"Average in points, {ends}, by the rules of each year: its change is not one of performance alone."
     caption = f"{capital(plural(movement.trust_type))}, {_span(movement)}. {better}{said}"
     decimals = {f"Average {old}": 2, f"Average {new}": 2, "Change": 2, "On shared metrics": 2, "By chance (%)": 1}
     return Table("movement", frame, caption, "Trust", decimals, True, right)
@@ -353,7 +354,7 @@ def metric_change_table(found: MetricChanges, movement: Movement) -> Table:
     caption = (
         f"Metrics of {plural(movement.trust_type)} with a value in both quarters, {_span(movement)}. Values in the "
         "units of the "
-        "metric, as published; scores 1 = best, 4 = worst."
+        f"metric, as published; scores {movement.after.scale.ends}."
     )
     columns = [name for name in frame if str(name).startswith(("Value Q", "Score Q"))] + ["Change of score"]
     return Table("metric-changes", frame, caption, "Trust", dict.fromkeys(columns, 2), sortable=True)

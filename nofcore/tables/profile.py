@@ -71,7 +71,7 @@ def trust_domains(profile: Profile) -> Table:
     if rows["segment"].isna().all():
         segment = "Segment: – because it is not known how domain scores are cut."
     caption = (
-        f"Domain scores of {profile.name}, {profile.quarter}; 1 = best, 4 = worst. {segment} Type: {plural(profile.trust_type)}; subtype: {given(profile.subtype)}. Better or worse only where the score is further from the "
+        f"Domain scores of {profile.name}, {profile.quarter}; {profile.study.rebuilt.scale.ends}. {segment} Type: {plural(profile.trust_type)}; subtype: {given(profile.subtype)}. Better or worse only where the score is further from the "
         "median than choosing other metrics would explain (95 %, for all domains together)."
     )
     right = ("Median of type", "Rank in type", "Median of subtype", "Rank in subtype")
