@@ -30,31 +30,79 @@ class ContradictionError(ValueError):
 
 def find(rules: Framework) -> list[Contradiction]:
     """Every contradiction of some rules. What rests on names is judged where all names are known."""
-    return [*_unresolved(rules), *_off_scale(rules)] or [*_misfits(rules)]
+    return [found for judge in _JUDGES for found in judge(rules)] or [*_misfits(rules)]
 
 
-def _unresolved(rules: Framework) -> Iterator[Contradiction]:
-    """Names that are given twice or stand for nothing, each with the key it stands at."""
-    placed = [("metric", "score", metric.score, i) for i, metric in enumerate(rules.metric)]
-    placed += [("combined", "score", entry.score, i) for i, entry in enumerate(rules.combined)]
-    placed += [("domain", "score", domain.score, i) for i, domain in enumerate(rules.domain)]
-    placed += [("group", "key", group.key, i) for i, group in enumerate(rules.group)]
+# --- names --------------------------------------------------------------------------------------------------
+
+
+def _named_twice(rules: Framework) -> Iterator[Contradiction]:
+    """Names that stand twice for things of one kind, at the second place."""
     # Items are named by their score or their group, so these share one set of names.
-    yield from _given_twice("score", placed)
-    values = [("metric", "value", metric.value, i) for i, metric in enumerate(rules.metric) if metric.value]
-    yield from _given_twice("value", values)
-    domains = {domain.key for domain in rules.domain}
-    keys = [("domain", "key", domain.key, i) for i, domain in enumerate(rules.domain)]
-    yield from _given_twice("domain key", keys)
+    yield from _given_twice(
+        "score", [*_placed(rules, "score", "metric", "combined", "domain"), *_placed(rules, "key", "group")]
+    )
+    yield from _given_twice("value", _placed(rules, "value", "metric"))
+    yield from _given_twice("domain key", _placed(rules, "key", "domain"))
+    yield from _given_twice("domain name", _placed(rules, "name", "domain"))
+    yield from _given_twice("short name", _placed(rules, "short", "metric", "combined"))
     yield from _given_twice("trust type", [("trust_types", "", name, i) for i, name in enumerate(rules.trust_types)])
-    yield from _names_alike(rules)
-    for table in ("metric", "combined", "group"):
-        for place, entry in enumerate(getattr(rules, table)):
-            yield from _unknown((table, place, "domain"), f"{entry.name!r}: domain", entry.domain, domains)
-    groups, types = {group.key for group in rules.group}, set(rules.trust_types)
     for place, metric in enumerate(rules.metric):
         listed = [("metric", "trust_types", name, place) for name in metric.trust_types]
         yield from _given_twice(f"{metric.name!r}: trust type", listed)
+    for place, claim in enumerate(rules.claim):
+        listed = [("claim", "metrics", name, place) for name in claim.metrics]
+        yield from _given_twice(f"claim of {claim.who!r}: metric", listed)
+
+
+def _placed(rules: Framework, key: str, *tables: str) -> list[tuple[str, str, str, int]]:
+    """(table, key, name, place in the table) of a key in some tables, where it is given."""
+    return [
+        (table, key, name, place)
+        for table in tables
+        for place, entry in enumerate(getattr(rules, table))
+        if (name := getattr(entry, key))
+    ]
+
+
+def _identifiers_alike(rules: Framework) -> Iterator[Contradiction]:
+    """Metric_IDs that stand for two things, so that the rows of a file would be read as both."""
+    results = [(("identifiers", key), getattr(rules.identifiers, key)) for key in _RESULTS]
+    results += [(("identifiers", "also_published"), name) for name in rules.identifiers.also_published]
+    kinds = {
+        "a value": _placed(rules, "value", "metric"),
+        "a score": _placed(rules, "score", "metric", "combined", "domain"),
+        "the segment of a domain": _placed(rules, "segment", "domain"),
+    }
+    placed = [(kind, (table, i, key), name) for kind, rows in kinds.items() for table, key, name, i in rows]
+    placed += [("a result", key, name) for key, name in results]
+    seen: dict[str, str] = {}
+    for kind, key, name in placed:
+        before = seen.get(name)
+        seen.setdefault(name, kind)
+        # Values and scores that are given twice are told as such.
+        if before and (before, kind) not in (("a value", "a value"), ("a score", "a score")):
+            yield key, f"{name!r} stands for {kind} here and for {before} before; a Metric_ID stands for one thing"
+
+
+def _types_alike(rules: Framework) -> Iterator[Contradiction]:
+    """Trust types that the command line could not tell apart."""
+    seen: dict[str, str] = {}
+    for place, name in enumerate(rules.trust_types):
+        other = seen.setdefault(slug(name), name)
+        if other != name:
+            message = f"{name!r} and {other!r} are one trust type on the command line; name them apart"
+            yield ("trust_types", place), message
+
+
+def _undefined(rules: Framework) -> Iterator[Contradiction]:
+    """Names that stand for nothing in the file, each with the key it stands at."""
+    domains, groups = {domain.key for domain in rules.domain}, {group.key for group in rules.group}
+    for table in ("metric", "combined", "group"):
+        for place, entry in enumerate(getattr(rules, table)):
+            yield from _unknown((table, place, "domain"), f"{entry.name!r}: domain", entry.domain, domains)
+    types = set(rules.trust_types)
+    for place, metric in enumerate(rules.metric):
         yield from _unknown(("metric", place, "group"), f"{metric.name!r}: group", metric.group, groups | {None})
         for trust_type in metric.trust_types:
             yield from _unknown(("metric", place, "trust_types"), f"{metric.name!r}: trust_types", trust_type, types)
@@ -63,13 +111,22 @@ def _unresolved(rules: Framework) -> Iterator[Contradiction]:
     for quarter, listed in rules.rounded_first.items():
         for score in listed:
             yield from _unknown(("rounded_first", quarter), f"rounded_first, {quarter}", score, set(rules.score_ids))
+    known = {metric.score for metric in rules.metric} | {*rules.left_out}
     for place, claim in enumerate(rules.claim):
-        yield from _given_twice(
-            f"claim of {claim.who!r}: metric", [("claim", "metrics", name, place) for name in claim.metrics]
-        )
-        known = {metric.score for metric in rules.metric} | {*rules.left_out}
         for score in claim.metrics:
             yield from _unknown(("claim", place, "metrics"), f"claim of {claim.who!r}: metric", score, known)
+
+
+# --- numbers ------------------------------------------------------------------------------------------------
+
+
+def _off_time(rules: Framework) -> Iterator[Contradiction]:
+    """Years, quarters and periods that are none, or none of these rules."""
+    if (int(rules.year[2:4]) + 1) % 100 != int(rules.year[5:]):
+        yield ("year",), f"{rules.year!r} is not a financial year; write it like '2025/26'"
+    for quarter in rules.rounded_first:
+        if year_of(quarter) != rules.year:
+            yield ("rounded_first", quarter), f"rounded_first: {quarter} is not in {rules.year}, so it is not heeded"
     for place, template in enumerate(rules.periods):
         try:
             periods.compile_template(template)
@@ -77,88 +134,54 @@ def _unresolved(rules: Framework) -> Iterator[Contradiction]:
             yield ("periods", place), str(error)
 
 
-def _names_alike(rules: Framework) -> Iterator[Contradiction]:
-    """Names that cannot be told apart: of the rows of a file, of trust types, and in charts."""
-    results = [(("identifiers", key), getattr(rules.identifiers, key)) for key in _RESULTS]
-    results += [(("identifiers", "also_published"), name) for name in rules.identifiers.also_published]
-    kinds = {
-        "a value": [(("metric", i, "value"), metric.value) for i, metric in enumerate(rules.metric) if metric.value],
-        "a score": [
-            ((table, i, "score"), entry.score)
-            for table in ("metric", "combined", "domain")
-            for i, entry in enumerate(getattr(rules, table))
-        ],
-        "the segment of a domain": [
-            (("domain", i, "segment"), domain.segment) for i, domain in enumerate(rules.domain)
-        ],
-        "a result": results,
-    }
-    seen: dict[str, str] = {}
-    for kind, placed in kinds.items():
-        for key, name in placed:
-            before = seen.get(name)
-            seen.setdefault(name, kind)
-            # Values and scores that are given twice are told as such.
-            if before and (before, kind) not in (("a value", "a value"), ("a score", "a score")):
-                yield key, f"{name!r} stands for {kind} here and for {before} before; a Metric_ID stands for one thing"
-    types: dict[str, str] = {}
-    for place, name in enumerate(rules.trust_types):
-        other = types.setdefault(slug(name), name)
-        if other != name:
-            yield (
-                ("trust_types", place),
-                f"{name!r} and {other!r} are one trust type on the command line; name them apart",
-            )
-    shorts = [
-        (table, "short", entry.short, i)
-        for table in ("metric", "combined")
-        for i, entry in enumerate(getattr(rules, table))
-    ]
-    yield from _given_twice("short name", shorts)
-    yield from _given_twice(
-        "domain name", [("domain", "name", domain.name, i) for i, domain in enumerate(rules.domain)]
-    )
-
-
-def _off_scale(rules: Framework) -> Iterator[Contradiction]:
-    """Numbers that lie beyond what they are measured on."""
-    best, worst = rules.scale.best, rules.scale.worst
-    if (int(rules.year[2:4]) + 1) % 100 != int(rules.year[5:]):
-        yield ("year",), f"{rules.year!r} is not a financial year; write it like '2025/26'"
-    for quarter in rules.rounded_first:
-        if year_of(quarter) != rules.year:
-            yield ("rounded_first", quarter), f"rounded_first: {quarter} is not in {rules.year}, so it is not heeded"
-    for message in off_scale(rules.segments, rules.scale):
-        yield ("segments", "thresholds"), message
+def _off_lookups(rules: Framework) -> Iterator[Contradiction]:
+    """Scores of lookups off the scale, and brackets that never hold."""
     for place, metric in enumerate(rules.metric):
         lookups: dict[Key, Lookup] = {(): metric.lookup} if metric.model == "lookup" else {}
         lookups |= {("unit", unit): lookup for unit, lookup in metric.unit.items()}
         for key, lookup in lookups.items():
             for i, bracket in enumerate(lookup.brackets):
+                where = ("metric", place, *key, "brackets", i)
                 if any(_covers(before, bracket) for before in lookup.brackets[:i]):
-                    where = ("metric", place, *key, "brackets", i)
                     yield where, f"{metric.name!r}: this bracket never holds, as one before it holds wherever it does"
-                yield from _beyond(rules, ("metric", place, *key, "brackets", i), metric.name, [bracket.score])
+                yield from _beyond(rules, where, metric.name, [bracket.score])
             yield from _beyond(rules, ("metric", place, *key, "otherwise"), metric.name, [lookup.otherwise])
+
+
+def _off_matrices(rules: Framework) -> Iterator[Contradiction]:
+    """Tables of combined scores of another size than the scale has steps, or with scores off it."""
+    size = int(rules.scale.worst - rules.scale.best) + 1
     for place, entry in enumerate(rules.combined):
         scores = [score for row in entry.matrix for score in row]
         yield from _beyond(rules, ("combined", place, "matrix"), entry.name, scores)
-        size = int(worst - best) + 1
         if len(entry.matrix) != size or any(len(row) != size for row in entry.matrix):
             yield ("combined", place, "matrix"), f"{entry.name!r}: matrix must be {size} by {size}"
-    if rules.override and (rules.override.no_higher_than or 0) > rules.segment_count:
-        message = f"override: no_higher_than must be at most {rules.segment_count}"
-        yield ("override", "no_higher_than"), message
-    if rules.override and (rules.override.segments_down or 0) >= rules.segment_count:
-        message = f"override: segments_down must be at most {rules.segment_count - 1}"
-        yield ("override", "segments_down"), message
-    if rules.average.how == "geometric" and best <= 0:
+
+
+def _off_results(rules: Framework) -> Iterator[Contradiction]:
+    """Averages, weights, thresholds and an override beyond what they are measured on."""
+    for message in off_scale(rules.segments, rules.scale):
+        yield ("segments", "thresholds"), message
+    count = rules.segment_count
+    if rules.override and (rules.override.no_higher_than or 0) > count:
+        yield ("override", "no_higher_than"), f"override: no_higher_than must be at most {count}"
+    if rules.override and (rules.override.segments_down or 0) >= count:
+        yield ("override", "segments_down"), f"override: segments_down must be at most {count - 1}"
+    if rules.average.how == "geometric" and rules.scale.best <= 0:
         yield ("average", "how"), "average: a geometric mean needs scores above 0"
     for name, weight in rules.weights.items():
         if weight > LARGEST_WEIGHT:
             yield ("weights", name), f"weights: {name!r} must be at most {LARGEST_WEIGHT:,}"
         elif 0 < weight < SMALLEST_WEIGHT:
             yield ("weights", name), f"weights: {name!r} must be 0, or at least {SMALLEST_WEIGHT:f}"
+
+
+_JUDGES = (
+    _named_twice, _identifiers_alike, _types_alike, _undefined, _off_time, _off_lookups, _off_matrices, _off_results,
+)  # fmt: skip
+
+
+# --- kinds --------------------------------------------------------------------------------------------------
 
 
 def _misfits(rules: Framework) -> Iterator[Contradiction]:
