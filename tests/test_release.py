@@ -1,6 +1,7 @@
 """The embedded figures, those of NHS England's files, and that nothing downstream can tell them apart."""
 
 import csv
+import tomllib
 from collections import Counter
 
 import pandas as pd
@@ -222,7 +223,7 @@ def test_reference_averages_are_those_of_the_embedded_league_table():
 
 def test_a_framework_of_a_user_s_own_serves_its_year_only():
     text = (framework.FOLDER / "2025-26.toml").read_text("utf-8").replace("2025/26", "2031/32")
-    own = framework.parse(framework.tomllib.loads(text), "own.toml")
+    own = framework.parse(tomllib.loads(text), "own.toml")
     assert release.framework_for("Q2 2031/32", own) is own
     assert release.framework_for(Q1, own) is framework.for_quarter(Q1)
     assert release.framework_for("Q2 2032/33", own) is None

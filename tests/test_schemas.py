@@ -1,5 +1,7 @@
 """What every release must satisfy."""
 
+import tomllib
+
 import pytest
 
 from nofcore import framework, release
@@ -130,7 +132,7 @@ def test_an_unknown_trust_type_in_two_spellings(tmp_path):
 def test_rules_of_a_user_s_own_never_make_published_figures_wrong():
     text = (framework.FOLDER / "2025-26.toml").read_text("utf-8")
     own = text.replace("[25, 50, 75]", "[50]").replace("no_higher_than = 3", "no_higher_than = 2")
-    rules = framework.parse(framework.tomllib.loads(own), "own.toml")
+    rules = framework.parse(tomllib.loads(own), "own.toml")
     assert rules.segment_count == 2
     assert release.read(own=rules).quarters == release.embedded().quarters
 
