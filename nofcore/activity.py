@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nofcore import official, release
+from nofcore import csvfile, official, release
 from nofcore.errors import InputError, Problem
 from nofcore.framework import Framework
 from nofcore.release import Release
@@ -69,7 +69,7 @@ def _text(path: Path | str | pd.DataFrame | None) -> tuple[pd.DataFrame, str]:
         numbers = list(range(2, len(cells) + 2))
     else:
         name = Path(path).name
-        header, cells, numbers = official.read_cells(Path(path))
+        header, cells, numbers = csvfile.read(Path(path))
     if doubled := sorted({column for column in COLUMNS if header.count(column) > 1}):
         raise InputError(Problem(name, 1, column, "stands twice in the header; remove one") for column in doubled)
     table = pd.DataFrame([[str(cell).strip() for cell in row] for row in cells], columns=header, dtype=str)

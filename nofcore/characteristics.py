@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from nofcore import official
+from nofcore import csvfile, official
 from nofcore.errors import InputError, Problem
 from nofcore.release import Release
 
@@ -37,7 +37,7 @@ def read(path: Path | str, figures: Release) -> Characteristics:
     with every problem, each with its row and column: no column ``trust_code``, none of figures, two of one name, a
     cell that is no number, a blank code, a second row for a trust; and if no code is a trust of the quarter."""
     path = Path(path)
-    header, lines, numbers = official.read_cells(path)
+    header, lines, numbers = csvfile.read(path)
     _check_header(header, path.name)
     cells = pd.DataFrame([[" ".join(cell.split()) for cell in line] for line in lines], columns=header, dtype=str)
     cells.index = pd.Index(numbers, name="row")

@@ -526,10 +526,10 @@ def _warn_of_other_host(name: str, address: str, final: str, warn: Callable[[str
 
 def _check_shape(path: Path) -> None:
     """Trouble if a file is not one of the official CSV files by its header and rows. Its figures are not judged."""
-    from nofcore import official
+    from nofcore import csvfile, official
 
     try:
-        header, rows, _ = official.read_cells(path)
+        header, rows, _ = csvfile.read(path)
     except InputError as error:
         first = error.problems[0]
         row = f"row {first.row}: " if first.row else ""

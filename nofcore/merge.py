@@ -144,8 +144,8 @@ def _said(number: float) -> str:
 
 def _trusts(files: list[OfficialFile]) -> pd.DataFrame:
     """One row a quarter and trust. The newest file decides a name, subtype or region; two types are an error."""
-    rows = pd.concat([file.rows[[*TRUST_KEY, *ATTRIBUTES, "file", "row"]] for file in files], ignore_index=True)
-    rows = rows.drop_duplicates([*TRUST_KEY, *ATTRIBUTES, "file"])
+    said = [*TRUST_KEY, *ATTRIBUTES]
+    rows = pd.concat([file.rows.drop_duplicates(said)[[*said, "file", "row"]] for file in files], ignore_index=True)
     problems = [*_in_two(rows, "trust_type", TRUST_KEY)]
     for name in ("trust_name", "trust_subtype", "region"):
         problems += _in_two(rows, name, [*TRUST_KEY, "file"])
@@ -174,9 +174,9 @@ def _results(data: pd.DataFrame, framework_of: FrameworkOf) -> pd.DataFrame:
     """
     columns = [*RESULTS, *_rows_of(RESULTS), "file"]
     frames = [pd.DataFrame(columns=[*TRUST_KEY, *columns]).set_index(TRUST_KEY)]
-    for quarter, rows in data.groupby("quarter"):
+    for quarter in sorted(data["quarter"].unique()):
         if framework := framework_of(quarter):
-            frames.append(_results_of(rows, framework))
+            frames.append(_results_of(data, quarter, framework))
     filled = [frame for frame in frames if len(frame)] or frames
     return pd.concat(filled)[columns].astype(dict.fromkeys([*RESULTS, *_rows_of(RESULTS)], float))
 
@@ -185,7 +185,7 @@ def _rows_of(figures: list[str]) -> list[str]:
     return [f"{name}_row" for name in figures]
 
 
-def _results_of(rows: pd.DataFrame, framework: Framework) -> pd.DataFrame:
+def _results_of(data: pd.DataFrame, quarter: str, framework: Framework) -> pd.DataFrame:
     ids = framework.identifiers
     wanted = {
         "average_score": (ids.average, "value"),
@@ -195,7 +195,7 @@ def _results_of(rows: pd.DataFrame, framework: Framework) -> pd.DataFrame:
         "rank": (ids.segment, "rank"),
         "in_deficit": (ids.override_flag, "value"),
     }
-    rows = rows[rows["metric_id"].isin({metric_id for metric_id, _ in wanted.values()})]
+    rows = data[(data["quarter"] == quarter) & data["metric_id"].isin({metric_id for metric_id, _ in wanted.values()})]
     # A row given twice is reported by the schemas; here the first serves.
     rows = rows.drop_duplicates(DATA_KEY).set_index(TRUST_KEY)
     columns = {"file": rows["file"][~rows.index.duplicated()]}

@@ -9,20 +9,18 @@ in `nofcore.release`.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import math
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from nofcore import csvfile
+from nofcore.csvfile import Column
 from nofcore.errors import InputError, Problem
 from nofcore.wording import slug
 
@@ -58,7 +56,9 @@ LEAGUE_COLUMNS = {
     "Likely_range_of_rank": "rank_range",
 }
 _RANGES = {"score": "Likely_range_of_average_score", "rank": "Likely_range_of_rank"}
+_TEXT = ["region", "trust_type", "trust_subtype", "trust_code", "trust_name", "metric_id", "period", "unit"]
 SHOWN = {
+    "quarter": "Quarter",
     **{name: column for columns in (LEAGUE_COLUMNS, DATA_COLUMNS) for column, name in columns.items()},
     **{f"{name}_{end}": column for name, column in _RANGES.items() for end in ("low", "high")},
 }
@@ -77,8 +77,8 @@ _ONE_SPELLING = {
 _QUARTER = re.compile(r"Q(\d)[ _-]*(?:20)?(\d\d)[/_-](?:20)?(\d\d)(?!\d)", re.IGNORECASE | re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?", re.IGNORECASE | re.ASCII)
 _RANGE = re.compile(r"(\S+) to (\S+)")
+_FLAGS = {"yes": 1.0, "no": 0.0, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0, **dict.fromkeys(SUPPRESSED, math.nan)}
 _NONE = (math.nan, math.nan)
-_ROWS_AT_ONCE = 500  # few enough to stay in the cache of a processor
 _VERSION = re.compile(r"-v(\d+)$", re.IGNORECASE)
 
 
@@ -130,101 +130,17 @@ def csv_files(folder: Path) -> list[Path]:
 
 def read_file(path: Path) -> OfficialFile:
     """Read one published file. Raises InputError with every problem of the file."""
-    content = _bytes(path)
-    rows = _rows(content, path)
-    _, header = next(rows)
+    content = csvfile.content_of(path)
+    header, rows = csvfile.header_and_rows(content, path)
     kind, columns = _kind(header, path)
-    frame = _frame(header, rows, columns, path)
-    problems: list[Problem] = []
-    frame["quarter"] = _quarters(frame, header, path, problems)
-    suppressed = _READERS[kind](frame, problems)
-    if problems:
-        raise InputError(sorted(problems, key=lambda problem: (problem.row or 0, problem.column or "")))
+    table = _table(header, rows, columns, path)
+    quarters = _quarters(table)
+    figures, suppressed = _READERS[kind](table)
+    if table.problems:
+        raise InputError(sorted(table.problems, key=lambda problem: (problem.row or 0, problem.column or "")))
+    texts = {name: _texts(table.columns[name]) for name in _TEXT if name in table.columns}
+    frame = pd.DataFrame({**texts, **figures, "quarter": quarters, "file": path.name, "row": table.lines}, copy=False)
     return OfficialFile(path, hashlib.sha256(content).hexdigest(), kind, frame, suppressed)
-
-
-def read_cells(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
-    """Header, rows and their line numbers of any CSV file: UTF-8, as many cells a row as in the header.
-
-    Raises InputError with every problem.
-    """
-    rows = _rows(_bytes(path), path)
-    _, header = next(rows)
-    found = list(rows)
-    return header, [cells for _, cells in found], [number for number, _ in found]
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(Problem(path.name, None, None, f"cannot be read ({error.strerror})")) from None
-
-
-def _require_text(content: bytes, path: Path) -> None:
-    """What is not CSV text is named for what it is."""
-
-    def fail(message: str, row: int | None = None):
-        raise InputError(Problem(path.name, row, None, message))
-
-    start = content.lstrip(b"\xef\xbb\xbf \t\r\n")[:512]
-    if not start:
-        fail("is empty; download it again")
-    if start[:4] == b"PK\x03\x04" or start[:4] == b"\xd0\xcf\x11\xe0":
-        fail("is a workbook, not a CSV file; open it in a spreadsheet and save it as CSV (UTF-8)")
-    if re.match(rb"<(!doctype|html|\?xml|head|body)", start, re.IGNORECASE):
-        fail("is a web page, not a CSV file; download the file itself from NHS England's page")
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        fail("is not UTF-8 text; save it as CSV (UTF-8)", _line_of(content, error.start))
-    if b"\0" in content:
-        fail("holds NUL bytes; download it again, or save it as CSV (UTF-8)", _line_of(content, content.index(b"\0")))
-
-
-def _line_of(content: bytes, place: int) -> int:
-    """The line in which a byte stands, whichever way lines end."""
-    before = content[:place]
-    return 1 + before.count(b"\n") + before.count(b"\r") - before.count(b"\r\n")
-
-
-def _rows(content: bytes, path: Path) -> Iterator[tuple[int, list[str]]]:
-    """(line, cells) of the header and of each row, blank lines left out; a row at a time, as files may be large.
-
-    Raises InputError with every row that has not as many cells as the header, after the last.
-    """
-    _require_text(content, path)
-    # Decoded as it is read: a text of the whole file takes up to four bytes a character.
-    reader = csv.reader(io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline=""), strict=True)
-    header, problems = [], []
-    first = 1
-    try:
-        for cells in reader:
-            if not any(map(str.strip, cells)):
-                pass  # a blank line holds nothing
-            elif not header:
-                header = [name.strip() for name in cells]
-                yield first, header
-            elif len(cells) != len(header):
-                message = f"has {len(cells)} cells where the header has {len(header)}; mend or remove the row"
-                problems.append(Problem(path.name, first, None, message))
-            elif cells[-1] == header[-1] and _names(cells) == header:
-                problems.append(Problem(path.name, first, None, "is the header once more; remove the row"))
-            else:
-                yield first, cells
-            first = reader.line_num + 1
-    except csv.Error as error:
-        message = f"is not well-formed CSV from here on ({error}); mend the quotes, or download the file again"
-        problems.append(Problem(path.name, first, None, message))
-    if not header and not problems:
-        problems.append(Problem(path.name, None, None, "holds nothing but blank cells; download it again"))
-    if problems:
-        raise InputError(problems)
-
-
-def _names(cells: list[str]) -> list[str]:
-    """Cells as the names in a header; a file that was put behind another brings its byte-order mark."""
-    return [cell.lstrip("\ufeff").strip() for cell in cells]
 
 
 def _kind(header: list[str], path: Path) -> tuple[str, Mapping[str, str]]:
@@ -248,58 +164,60 @@ def _kind(header: list[str], path: Path) -> tuple[str, Mapping[str, str]]:
     return kind, kinds[kind]
 
 
-def _frame(
-    header: list[str], rows: Iterator[tuple[int, list[str]]], columns: Mapping[str, str], path: Path
-) -> pd.DataFrame:
-    """The wanted columns of the rows, cleaned, with the place of each row."""
+@dataclass(frozen=True)
+class _Table:
+    """The wanted columns of a file, cleaned, by their tidy names; the line of each row; what is wrong."""
+
+    path: Path
+    columns: dict[str, Column]
+    lines: np.ndarray
+    problems: list[Problem]
+
+    def require(self, name: str, good: Callable[[str], object], message: str) -> None:
+        """A problem for each cell of a column that is not good."""
+        column = self.columns[name]
+        bad = np.flatnonzero(~column.each(good, bool))
+        for line, place in zip(self.lines[bad].tolist(), column.places[bad].tolist(), strict=True):
+            text = f"{column.texts[place]!r} {message}"
+            self.problems.append(Problem(self.path.name, line, SHOWN[name], text))
+
+
+def _table(header: list[str], rows: Iterable[list[csvfile.Row]], columns: Mapping[str, str], path: Path) -> _Table:
     # A league-table file may give its quarter as a reporting date.
     wanted = {**columns, "Quarter": "quarter", "Reporting_date": "period"}
-    cells, numbers = _columns(rows, [header.index(column) for column in wanted if column in header])
-    if not len(numbers):
+    names = {wanted[column]: header.index(column) for column in wanted if column in header}
+    found, lines = csvfile.columns(rows, list(names.values()))
+    if not len(lines):
         raise InputError(Problem(path.name, 1, None, "has a header but no rows; download it again"))
-    names = [name for column, name in wanted.items() if column in header]
-    frame = {name: _clean(texts, name)[codes] for name, (texts, codes) in zip(names, cells, strict=True)}
-    return pd.DataFrame({**frame, "file": path.name, "row": numbers})
+    cleaned = {
+        name: Column(_clean(column.texts, name), column.places) for name, column in zip(names, found, strict=True)
+    }
+    return _Table(path, cleaned, lines, [])
 
 
-def _columns(rows: Iterator[tuple[int, list[str]]], places: list[int]):
-    """(different texts, their number in each row) of the columns at some places, and the line of each row.
-
-    A text is kept once however often it occurs: of a million rows a few thousand texts are different.
-    """
-    known = [defaultdict(count().__next__) for _ in places]
-    codes, numbers = [[] for _ in places], []
-    while some := list(islice(rows, _ROWS_AT_ONCE)):
-        numbers.append(np.fromiter((number for number, _ in some), np.int64, len(some)))
-        cells = list(zip(*(row for _, row in some), strict=True))
-        for texts, parts, place in zip(known, codes, places, strict=True):
-            parts.append(np.fromiter(map(texts.__getitem__, cells[place]), np.int32, len(some)))
-    together = [np.concatenate(parts) if parts else np.array([], int) for parts in (*codes, numbers)]
-    return list(zip(map(list, known), together[:-1], strict=True)), together[-1]
+def _texts(column: Column) -> pd.api.extensions.ExtensionArray:
+    return pd.array(column.texts, dtype="str").take(column.places)
 
 
-def _clean(texts: list[str], name: str) -> np.ndarray:
+def _clean(texts: list[str], name: str) -> list[str]:
     """Texts without outer and doubled blanks (no-break spaces among them), in their one spelling."""
     spellings, key = _ONE_SPELLING.get(name, {}), slug if name == "trust_type" else str.casefold
     plain = [" ".join(text.split()) for text in texts]
     clean = [spellings.get(key(text), text) for text in plain] if spellings else plain
     if name == "unit":  # rules look units up by name
         clean = [unit.lower() for unit in clean]
-    return np.array(clean, dtype=object)
+    return clean
 
 
-def _quarters(frame: pd.DataFrame, header: list[str], path: Path, problems: list[Problem]) -> list[str]:
-    if "Quarter" not in header:
-        return [_quarter_of_file(frame, path)] * len(frame)
-    labels = {text: quarter_label(text) for text in frame["quarter"].unique()}
-    for row, text in _where(frame, "quarter", lambda text: labels[text] is None):
-        problems.append(
-            Problem(path.name, row, "Quarter", f"{text!r} is not a quarter; write it like {FIRST_QUARTER!r}")
-        )
-    return [labels[text] or "" for text in frame["quarter"]]
+def _quarters(table: _Table) -> np.ndarray | str:
+    """The quarter of each row, or of all."""
+    if "quarter" not in table.columns:
+        return _quarter_of_file(table)
+    table.require("quarter", quarter_label, f"is not a quarter; write it like {FIRST_QUARTER!r}")
+    return table.columns["quarter"].each(quarter_label, object)
 
 
-def _quarter_of_file(frame: pd.DataFrame, path: Path) -> str:
+def _quarter_of_file(table: _Table) -> str:
     """The quarter of a file without a Quarter column: from its name, else the first release.
 
     The rows of NHS England's own results carry the quarter as their reporting date; where they do,
@@ -307,47 +225,26 @@ def _quarter_of_file(frame: pd.DataFrame, path: Path) -> str:
     """
 
     def fail(message: str):
-        raise InputError(Problem(path.name, None, "Quarter", f"is missing, and {message}; add the column"))
+        raise InputError(Problem(table.path.name, None, "Quarter", f"is missing, and {message}; add the column"))
 
-    found = _QUARTER.search(path.stem)
+    found = _QUARTER.search(table.path.stem)
     named = quarter_label(found[0]) if found else None
     if found and not named:
         fail(f"{found[0]!r} in the name of the file is not a quarter")
-    dated = _dated(frame)
+    dated = _dated(table.columns)
     if len(dated) > 1 or (named and dated and dated != {named}):
         fail(f"the rows are of {', '.join(sorted(dated))}{f', the name says {named}' if named else ''}")
     return named or (dated.pop() if dated else FIRST_QUARTER)
 
 
-def _dated(frame: pd.DataFrame) -> set[str]:
+def _dated(columns: Mapping[str, Column]) -> set[str]:
     """The quarters that stand as reporting dates beside NHS England's own results."""
-    if "period" not in frame:
+    if "period" not in columns:
         return set()
-    results = frame[frame["unit"] == "segment"] if "unit" in frame else frame
-    return {label for text in results["period"].unique() if (label := quarter_label(text))}
-
-
-def _each(texts: pd.Series, judge: Callable[[str], object], dtype: type) -> np.ndarray:
-    """What a judge says of each text of a column, asked once for each different text."""
-    codes, different = pd.factorize(texts)
-    return np.array([judge(text) for text in different], dtype=dtype)[codes]
-
-
-def _where(frame: pd.DataFrame, column: str, wrong: Callable[[str], bool]) -> list[tuple[int, str]]:
-    """(row, text) of the cells of a column that are wrong."""
-    bad = frame.loc[_each(frame[column], wrong, bool), ["row", column]]
-    return list(bad.itertuples(index=False, name=None))
-
-
-def _numbers(frame: pd.DataFrame, name: str, column: str, problems: list[Problem]) -> int:
-    """Turn a text column into numbers in place; returns how many cells hold a mark of suppression."""
-    texts = frame[name]
-    for row, text in _where(frame, name, lambda text: not is_mark(text) and number_in(text) is None):
-        known = "'*', '-', 'n/a', '<5' or a blank"
-        message = f"{text!r} is not a number; correct it, or mark a missing figure with {known}"
-        problems.append(Problem(frame["file"].iat[0], row, column, message))
-    frame[name] = _each(texts, number_in, float)
-    return int(_each(texts, lambda text: bool(text) and is_mark(text), bool).sum())
+    period = columns["period"]
+    results = columns["unit"].each("segment".__eq__, bool) if "unit" in columns else slice(None)
+    texts = (period.texts[place] for place in np.unique(period.places[results]))
+    return {label for text in texts if (label := quarter_label(text))}
 
 
 def is_mark(text: str) -> bool:
@@ -361,34 +258,36 @@ def number_in(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _read_data(frame: pd.DataFrame, problems: list[Problem]) -> int:
-    blank = int((frame["value"] == "").sum())
-    marks = _numbers(frame, "value", "Value", problems)
-    _numbers(frame, "rank", "Rank", problems)
-    return marks + blank
+def _numbers(table: _Table, name: str) -> np.ndarray:
+    known = "'*', '-', 'n/a', '<5' or a blank"
+    message = f"is not a number; correct it, or mark a missing figure with {known}"
+    table.require(name, lambda text: is_mark(text) or number_in(text) is not None, message)
+    return table.columns[name].each(number_in, float)
 
 
-def _read_league(frame: pd.DataFrame, problems: list[Problem]) -> int:
-    for name, column in _RANGES.items():
-        _split_range(frame, name, column, problems)
-    flags = {"yes": 1.0, "no": 0.0, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0, **dict.fromkeys(SUPPRESSED, np.nan)}
-    for row, text in _where(frame, "in_deficit", lambda text: text.casefold() not in flags):
-        message = f"{text!r} is neither 'Yes' nor 'No'; correct it"
-        problems.append(Problem(frame["file"].iat[0], row, "Trust_in_financial_deficit", message))
-    frame["in_deficit"] = _each(frame["in_deficit"], lambda text: flags.get(text.casefold(), np.nan), float)
-    columns = (("average_score", "Average_score"), ("segment", "Segment"), ("rank", "Rank"))
-    return sum(_numbers(frame, name, column, problems) for name, column in columns)
+def _marks(column: Column) -> int:
+    """How many cells hold a mark of suppression."""
+    return int(column.each(lambda text: bool(text) and is_mark(text), bool).sum())
 
 
-def _split_range(frame: pd.DataFrame, name: str, column: str, problems: list[Problem]) -> None:
-    """ "1.72 to 2.73" into two number columns, such as score_low and score_high."""
-    texts = frame.pop(f"{name}_range")
-    frame[f"{name}_low"] = texts
-    for row, text in _where(frame, f"{name}_low", lambda text: not is_mark(text) and _limits(text) is None):
-        message = f"{text!r} is not a range; write it like '6 to 49', the lower limit first"
-        problems.append(Problem(frame["file"].iat[0], row, column, message))
-    for place, end in enumerate(("low", "high")):
-        frame[f"{name}_{end}"] = _each(texts, lambda text, place=place: (_limits(text) or _NONE)[place], float)
+def _read_data(table: _Table) -> tuple[dict[str, np.ndarray], int]:
+    figures = {name: _numbers(table, name) for name in ("value", "rank")}
+    return figures, int(table.columns["value"].each(is_mark, bool).sum())
+
+
+def _read_league(table: _Table) -> tuple[dict[str, np.ndarray], int]:
+    figures = {}
+    for name in ("score", "rank"):
+        column = table.columns[f"{name}_range"]
+        message = "is not a range; write it like '6 to 49', the lower limit first"
+        table.require(f"{name}_range", lambda text: is_mark(text) or _limits(text) is not None, message)
+        for place, end in enumerate(("low", "high")):
+            figures[f"{name}_{end}"] = column.each(lambda text, place=place: (_limits(text) or _NONE)[place], float)
+    table.require("in_deficit", lambda text: text.casefold() in _FLAGS, "is neither 'Yes' nor 'No'; correct it")
+    figures["in_deficit"] = table.columns["in_deficit"].each(lambda text: _FLAGS.get(text.casefold()), float)
+    numbers = ("average_score", "segment", "rank")
+    figures |= {name: _numbers(table, name) for name in numbers}
+    return figures, sum(_marks(table.columns[name]) for name in numbers)
 
 
 def _limits(text: str) -> tuple[float, float] | None:

@@ -331,6 +331,22 @@ def test_a_stray_quote_in_a_large_file_is_told_where_it_opens(tmp_path):
     )
 
 
+def test_rows_before_a_stray_quote_are_told_too(tmp_path):
+    lines = makers.content(ROWS, newline="\n").splitlines()
+    lines[3] += b",x"
+    lines[5] = b'"' + lines[5]
+    assert [problem.row for problem in problems(tmp_path, b"\n".join(lines))] == [4, 6]
+
+
+@pytest.mark.parametrize("end", [b"", b" "])
+def test_a_header_that_comes_again_in_other_words_is_still_a_header(tmp_path, end):
+    lines = makers.content(ROWS, bom=False, newline="\n").splitlines()
+    lines.insert(5, lines[0] + end)
+    problem = only_problem(tmp_path, b"\n".join(lines))
+    assert problem.row == 6
+    assert "header once more" in problem.message
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -347,6 +363,9 @@ def test_a_stray_quote_in_a_large_file_is_told_where_it_opens(tmp_path):
         (b"PK\x03\x04\x14\x00\x06\x00" + bytes(100), "workbook"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(100), "workbook"),
         (makers.content(ROWS).splitlines()[0], "no rows"),
+        (b",,,\n,,\n", "nothing but blanks"),
+        (b'""\n', "nothing but blanks"),
+        ("\N{NO-BREAK SPACE},\x0b\n".encode(), "nothing but blanks"),
         (b"a,b,c\n1,2,3\n", "not the columns"),
         (makers.content(ROWS).replace(b",", b";"), "separated by semicolons"),
     ],
