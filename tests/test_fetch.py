@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from nofcore import catalogue, cli, fetch, release
+from nofcore import catalogue, cli, download, fetch, ledger, release
+from nofcore.download import Patience
 from nofcore.errors import InputError
-from nofcore.fetch import Patience
 from tests import makers
 from tests.makers import AMBULANCE, Q1
 
@@ -181,7 +181,7 @@ def sha(content):
 
 
 def record(folder):
-    return json.loads((folder / fetch.RECORD).read_text("utf-8"))
+    return json.loads((folder / ledger.RECORD).read_text("utf-8"))
 
 
 def csv_files(folder):
@@ -276,7 +276,7 @@ def test_what_is_not_the_file_is_never_put_in_the_folder(get, server, tmp_path, 
     assert str(tmp_path / "to") in line
     assert len(server.asked) == tries
     assert csv_files(tmp_path / "to") == []
-    assert not (tmp_path / "to" / fetch.RECORD).exists()
+    assert not (tmp_path / "to" / ledger.RECORD).exists()
 
 
 def test_a_file_with_bad_figures_is_fetched_for_check_to_judge(get, tmp_path):
@@ -300,7 +300,7 @@ def test_one_file_that_fails_does_not_stop_the_others(get, server, tmp_path):
 
 
 def test_nothing_beyond_the_largest_size_is_taken(get, monkeypatch):
-    monkeypatch.setattr(fetch, "LARGEST", 1000)
+    monkeypatch.setattr(download, "LARGEST", 1000)
     assert "is larger than 1,000 bytes" in failed(get, ok(DATA))
 
 
@@ -387,7 +387,7 @@ def test_a_file_changed_here_is_kept_and_the_published_one_comes_back(get, serve
     assert "had been changed here" in told[0]
     assert "If-None-Match" not in server.asked[-1][1]  # not asked whether it is new: ours is not the one noted
     assert (to / NAME).read_bytes() == DATA
-    (kept,) = to.glob(f"*{fetch.SUPERSEDED}")
+    (kept,) = to.glob(f"*{ledger.SUPERSEDED}")
     assert kept.read_bytes() == CHANGED
     assert record(to)[NAME]["superseded"] == [{"sha256": sha(CHANGED), "file": kept.name}]
 
@@ -408,7 +408,7 @@ def test_a_file_put_there_by_hand_is_not_lost(get, tmp_path):
     (to / NAME).write_bytes(CHANGED)
     (found,), _, _ = get(ok(DATA))
     assert found.outcome == "replaced"
-    assert [path.read_bytes() for path in to.glob(f"*{fetch.SUPERSEDED}")] == [CHANGED]
+    assert [path.read_bytes() for path in to.glob(f"*{ledger.SUPERSEDED}")] == [CHANGED]
 
 
 def test_a_page_in_place_of_the_file_leaves_the_earlier_file(get, tmp_path):
@@ -422,7 +422,7 @@ def test_a_damaged_record_is_named(get, tmp_path):
     to = tmp_path / "to"
     to.mkdir()
     for damaged in ("", "[]", '{"x": 1}', '{"x": {"sha256": 1}}'):
-        (to / fetch.RECORD).write_text(damaged, "utf-8")
+        (to / ledger.RECORD).write_text(damaged, "utf-8")
         with pytest.raises(InputError, match=r"fetched\.json: is not as fetch writes it; rename it"):
             get(ok(DATA))
 
@@ -526,7 +526,7 @@ def test_two_fetches_at_once_end_with_one_whole_file(server, tmp_path):
     assert sorted(outcomes) == ["new", "unchanged"]
     assert (tmp_path / NAME).read_bytes() == DATA
     assert not list(tmp_path.glob("*.part"))
-    assert not list(tmp_path.glob(f"*{fetch.SUPERSEDED}"))
+    assert not list(tmp_path.glob(f"*{ledger.SUPERSEDED}"))
 
 
 def test_only_one_process_moves_files_at_a_time(server, tmp_path):
@@ -534,7 +534,7 @@ def test_only_one_process_moves_files_at_a_time(server, tmp_path):
     running = threading.Thread(
         target=fetch.fetch, args=(listed(server.address), PAGE, tmp_path), kwargs={"patience": HASTY, "tell": str}
     )
-    with fetch._locked(tmp_path):
+    with ledger.locked(tmp_path):
         running.start()
         running.join(0.3)
         assert running.is_alive()
@@ -586,7 +586,7 @@ def test_a_failure_while_files_are_moved_leaves_one_of_the_two_whole(get, tmp_pa
         assert csv_files(to) == [NAME]
     (found,), _, _ = get(ok(CHANGED))
     assert found.outcome == "unchanged"
-    assert [path.read_bytes() for path in to.glob(f"*{fetch.SUPERSEDED}")] == [DATA]
+    assert [path.read_bytes() for path in to.glob(f"*{ledger.SUPERSEDED}")] == [DATA]
 
 
 def test_parts_of_killed_runs_are_removed_after_a_day(get, tmp_path):
