@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,10 +30,11 @@ _CHUNK = 65_536
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait, in seconds: for a connection, for data to go on, and before each new try."""
+    """How long to wait, in seconds: for a connection, for data to go on, for a whole file, and before each new try."""
 
     connect: float = 10.0
     no_data: float = 30.0
+    whole: float = 600.0
     pauses: tuple[float, ...] = (1.0, 3.0, 9.0)
 
 
@@ -48,7 +51,8 @@ class Trouble(Exception):  # noqa: N818 - turned into a Problem before anyone se
 
 @dataclass
 class Answer:
-    """A file as it arrived; ``unchanged``: the server said that it still is the one that we have."""
+    """A file as it arrived; ``unchanged``: the server said that it still is the one that we have; ``measured``: it
+    said where the file ends."""
 
     sha256: str = ""
     size: int = 0
@@ -57,6 +61,7 @@ class Answer:
     address: str = ""
     unchanged: bool = False
     ends_in_line: bool = True
+    measured: bool = True
 
 
 def download(
@@ -71,6 +76,8 @@ def download(
                 check_shape(aside)
                 if not answer.ends_in_line:
                     warn(f"{name}: its last row does not end in a line break; check that it is whole")
+                if not answer.measured:
+                    warn(f"{name}: the server does not say how long it is; check that its last rows are there")
             return answer
         except Trouble as trouble:
             if not trouble.passing:
@@ -108,16 +115,45 @@ def _try(address: str, aside: Path, name: str, known: Seen | None, patience: Pat
     try:
         with aside.open("wb") as file:
             sink = _Sink(file, bar, responses)
-            downloader(address, sink, None)
+            _in_time(lambda: downloader(address, sink, None), responses, patience.whole)
             file.flush()
             os.fsync(file.fileno())
+    except TimeoutError:
+        raise Trouble(f"{urlsplit(address).netloc} did not send the file within {patience.whole:g} s", True) from None
     except (requests.RequestException, ValueError) as error:
         raise _trouble(error, address, responses, patience) from None
     finally:
         bar.close()
-        for response in responses:
-            response.close()
     return _judged(responses[-1], sink, known)
+
+
+def _in_time(download: Callable[[], None], responses: list, seconds: float) -> None:
+    """Let a download run for so long. TimeoutError if it does not end.
+
+    A server that sends a byte now and then keeps within every time-out between two of them; so the download has a
+    thread of its own, which can be left behind.
+    """
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            download()
+        except BaseException as error:
+            raised.append(error)
+        finally:
+            for response in responses:
+                response.close()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        for response in responses:
+            with contextlib.suppress(OSError, ValueError):
+                response.raw.shutdown()
+        raise TimeoutError
+    if raised:
+        raise raised[0]
 
 
 @dataclass
@@ -167,6 +203,7 @@ def _judged(response, sink: _Sink, known: Seen | None) -> Answer:
     answer = Answer(
         sink.sha256.hexdigest(), sink.size, headers.get("ETag"), headers.get("Last-Modified"), response.url,
         unchanged=known is not None and status == HTTPStatus.NOT_MODIFIED, ends_in_line=sink.end in {b"\n", b"\r"},
+        measured=bool({"Content-Length", "Transfer-Encoding"} & {*headers}),
     )  # fmt: skip
     if answer.unchanged:
         return answer
@@ -178,7 +215,7 @@ def _judged(response, sink: _Sink, known: Seen | None) -> Answer:
     if length is not None and sink.size < length:
         raise Trouble(f"was cut off after {sink.size:,} of {length:,} bytes", passing=True)
     # Without a length the end of the connection is the end of the file, whether all was sent or not.
-    if not {"Content-Length", "Transfer-Encoding"} & {*headers} and not answer.ends_in_line:
+    if not answer.measured and not answer.ends_in_line:
         raise Trouble(f"was cut off after {sink.size:,} bytes, within a row", passing=True)
     return answer
 

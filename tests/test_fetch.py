@@ -114,6 +114,22 @@ def versioned(content, etag):
     return step
 
 
+def trickle(handler):
+    """A byte now and then, for ever."""
+    send(handler, b"", length=len(DATA))
+    while not handler.server.closing.wait(0.05):
+        handler.wfile.write(b"R")
+        handler.wfile.flush()
+
+
+def trickle_of_headers(handler):
+    """An answer that never comes to its file."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+    while not handler.server.closing.wait(0.05):
+        handler.wfile.write(b"x")
+        handler.wfile.flush()
+
+
 @pytest.fixture
 def server():
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -297,6 +313,22 @@ def test_one_file_that_fails_does_not_stop_the_others(get, server, tmp_path):
     assert "gone.csv: 127.0.0.1" in line
     assert "it was moved" in line
     assert csv_files(tmp_path / "to") == [NAME]
+
+
+@pytest.mark.parametrize("endless", [trickle, trickle_of_headers])
+def test_a_server_that_never_comes_to_an_end_is_not_waited_for(get, tmp_path, endless):
+    started = time.monotonic()
+    line = failed(get, endless, patience=Patience(connect=1, no_data=1, whole=0.4, pauses=(0.01,)))
+    assert "did not send the file within 0.4 s (tried 2 times)" in line
+    assert time.monotonic() - started < 5
+    assert csv_files(tmp_path / "to") == []
+
+
+def test_a_file_whose_length_is_not_told_is_taken_with_a_word(get):
+    """Cut off between two rows it looks whole."""
+    (found,), _, warned = get(without_length(DATA[: DATA.index(b"\n", len(DATA) // 2) + 1]))
+    assert found.outcome == "new"
+    assert warned == [f"{NAME}: the server does not say how long it is; check that its last rows are there"]
 
 
 def test_nothing_beyond_the_largest_size_is_taken(get, monkeypatch):
