@@ -8,6 +8,7 @@ True
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,7 +151,7 @@ def check_path(path: Path, own: Framework | None = None) -> Finding:
     try:
         if path.suffix.lower() == ".toml":
             return Finding(path, (), (rules.check(path),))
-        files = official.csv_files(path) if path.is_dir() else [path]
+        files = official.csv_files(path) if os.path.isdir(path) else [path]  # noqa: PTH112 - Path.is_dir raises where none may look
     except InputError as error:
         return Finding(path, error.problems)
     return _check_figures(path, files, own)

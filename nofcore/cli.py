@@ -315,5 +315,5 @@ def _fetch(options) -> int:
     found = fetch.fetch(known.releases[quarter], known.pages[quarter], folder, warn=lambda line: _tell([line]))
     if known.releases[quarter].note:
         _tell([f"{quarter}: {known.releases[quarter].note}"])
-    print(f"{quarter}: {counted(len(found), 'file')}; read with --data {folder}")
+    print(one_line(f"{quarter}: {counted(len(found), 'file')}; read with --data {folder}"))
     return 0

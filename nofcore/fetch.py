@@ -9,6 +9,7 @@ a name that ends in `ledger.SUPERSEDED`, which `--data` does not read.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,8 +51,8 @@ def fetch(
 ) -> list[Fetched]:  # fmt: skip
     """Bring the files of a release into a folder, which is made where there is none.
 
-    ``tell`` is given a line for each file that is there, ``warn`` (default: ``tell``) one for each new try and each
-    redirect to another host. Raises InputError at the end if any file is not there: what failed, the ``page`` to
+    ``tell`` is given a line for each file that is there, ``warn`` (default: ``tell``) one for each new try, each
+    redirect to another host and each file that is the same as another. Raises InputError at the end if any file is not there: what failed, the ``page`` to
     download it from by hand and the folder to put it into. The files that did arrive stay.
     """
     patience, warn = patience or PATIENCE, warn or tell
@@ -71,7 +72,17 @@ def fetch(
             tell(str(found))
     if missing or not listed.files:
         raise _incomplete(listed, page, folder, missing)
+    _warn_of_copies(folder, done, warn)
     return done
+
+
+def _warn_of_copies(folder: Path, done: list[Fetched], warn: Callable[[str], None]) -> None:
+    """Two files of a release are never the same; a server or a hand that mixed them up would leave one out."""
+    noted, first = ledger.record(folder), {}
+    for found in done:
+        other = first.setdefault(noted[found.name].sha256, found.name)
+        if other != found.name:
+            warn(f"{found.name}: is byte for byte {other}; compare both with those on the page")
 
 
 def _bring(
@@ -252,7 +263,7 @@ def listing(catalogue: Catalogue, folder_of: Callable[[str], Path]) -> list[str]
     for quarter, listed in catalogue.releases.items():
         folder = folder_of(quarter)
         names = listed.names
-        there = sum((folder / name).is_file() for name in names)
+        there = sum(os.path.isfile(folder / name) for name in names)  # noqa: PTH113 - Path.is_file raises where none may look
         if not names:
             what = "file names and addresses unknown"
         else:

@@ -114,17 +114,20 @@ def one_trust_type(text: str) -> str:
 
 def csv_files(folder: Path) -> list[Path]:
     """The CSV files of a folder, in the order of their names."""
-    if not folder.is_dir():
-        what = "is not a folder" if folder.exists() else "no such folder"
-        raise InputError(Problem(str(folder), None, None, f"{what}; --data takes a folder of CSV files"))
+
+    def fail(message: str):
+        raise InputError(Problem(str(folder), None, None, message)) from None
+
     try:
         files = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".csv" and path.is_file())
+    except FileNotFoundError:
+        fail("no such folder; --data takes a folder of CSV files")
+    except NotADirectoryError:
+        fail("is not a folder; --data takes a folder of CSV files")
     except OSError as error:
-        raise InputError(Problem(str(folder), None, None, f"cannot be read ({error.strerror})")) from None
+        fail(f"cannot be read ({error.strerror})")
     if not files:
-        raise InputError(
-            Problem(str(folder), None, None, "holds no CSV file; put NHS England's data files (.csv) into it")
-        )
+        fail("holds no CSV file; put NHS England's data files (.csv) into it")
     return files
 
 

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nofcore import check, cli, framework
+from nofcore import check, cli, framework, release
 from nofcore.checks import unusual
 from nofcore.checks.order import impossible, one_rank_out, opponents, out_of_order, uncounted
+from nofcore.errors import InputError
 from tests import makers
 from tests.makers import ACUTE, AMBULANCE, COMMUNITY, Q1, Q2, Q3, Q4
 
@@ -414,3 +415,12 @@ def test_a_row_left_out_leaves_its_rank_open(tmp_path):
     assert problem.column == "Rank"
     assert "OF2081: ranks of 9 rows of Ambulance trusts do not follow on each other at place 4" in problem.message
     assert "or a row is missing" in problem.message
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "x" * 300 + ".csv", "absent.csv", "absent"])
+def test_a_path_that_cannot_be_looked_at_is_a_problem(tmp_path, name):
+    """A name that no system takes was a traceback, as was a folder that one may not enter."""
+    (problem,) = check.check(tmp_path / name).problems
+    assert "cannot be read" in problem.message
+    with pytest.raises(InputError, match=r"no such folder|cannot be read"):
+        release.read(tmp_path / name)

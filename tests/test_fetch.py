@@ -331,6 +331,13 @@ def test_a_file_whose_length_is_not_told_is_taken_with_a_word(get):
     assert warned == [f"{NAME}: the server does not say how long it is; check that its last rows are there"]
 
 
+def test_two_files_that_are_the_same_are_told(get, server):
+    for name in ("other.csv", "ambulance-league-table.csv"):
+        server.steps[f"/{name}"] = [ok(TABLE if "table" in name else DATA)]
+    _, _, warned = get(ok(DATA), files=(NAME, "ambulance-league-table.csv", "other.csv"))
+    assert warned == [f"other.csv: is byte for byte {NAME}; compare both with those on the page"]
+
+
 def test_nothing_beyond_the_largest_size_is_taken(get, monkeypatch):
     monkeypatch.setattr(download, "LARGEST", 1000)
     assert "is larger than 1,000 bytes" in failed(get, ok(DATA))
@@ -815,6 +822,11 @@ def test_without_a_quarter_fetch_lists_what_is_known(own_catalogue, tmp_path, ca
     (tmp_path / "to" / NAME).write_bytes(DATA)
     assert run("fetch", "--catalogue", own_catalogue(), "--to", tmp_path / "to") == 0
     assert f"1 file, addresses known; 1 of 1 in {tmp_path / 'to'}" in capsys.readouterr().out.splitlines()[0]
+
+
+def test_a_folder_that_no_system_can_look_into_holds_nothing(own_catalogue, tmp_path, capsys):
+    assert run("fetch", "--catalogue", own_catalogue(), "--to", tmp_path / ("x" * 300)) == 0
+    assert " of 1 in " not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
