@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -20,6 +21,7 @@ Row = tuple[int, list[str]]
 """The line in which a row begins, as an editor counts it (the header is 1), and its cells."""
 
 _ROWS_AT_ONCE = 100  # few enough to stay in the cache of a processor
+_PART = 1 << 18
 _START = re.compile(rb"[\xef\xbb\xbf \t\r\n]*(.{0,512})", re.DOTALL)
 
 
@@ -99,12 +101,23 @@ def _require_text(content: bytes, path: Path) -> None:
         fail("is a workbook, not a CSV file; open it in a spreadsheet and save it as CSV (UTF-8)")
     if re.match(rb"<(!doctype|html|\?xml|head|body)", start, re.IGNORECASE):
         fail("is a web page, not a CSV file; download the file itself from NHS England's page")
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        fail("is not UTF-8 text; save it as CSV (UTF-8)", _line_of(content, error.start))
+    wrong = _not_utf8(content)
+    if wrong is not None:
+        fail("is not UTF-8 text; save it as CSV (UTF-8)", _line_of(content, wrong))
     if b"\0" in content:
         fail("holds NUL bytes; download it again, or save it as CSV (UTF-8)", _line_of(content, content.index(b"\0")))
+
+
+def _not_utf8(content: bytes) -> int | None:
+    """The place of the first byte that is not UTF-8. Sought in parts, as a text takes up to four bytes a character."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for start in range(0, len(content), _PART):
+        pending = len(decoder.getstate()[0])  # the beginning of a character that goes on in this part
+        try:
+            decoder.decode(content[start : start + _PART], final=start + _PART >= len(content))
+        except UnicodeDecodeError as error:
+            return start - pending + error.start
+    return None
 
 
 def _line_of(content: bytes, place: int) -> int:
