@@ -151,7 +151,8 @@ def check_path(path: Path, own: Framework | None = None) -> Finding:
     try:
         if path.suffix.lower() == ".toml":
             return Finding(path, (), (rules.check(path),))
-        files = official.csv_files(path) if os.path.isdir(path) else [path]  # noqa: PTH112 - Path.is_dir raises where none may look
+        folder = os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises where none may look
+        files = official.csv_files(path) if folder else [path]
     except InputError as error:
         return Finding(path, error.problems)
     return _check_figures(path, files, own)

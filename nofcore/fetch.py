@@ -52,8 +52,9 @@ def fetch(
     """Bring the files of a release into a folder, which is made where there is none.
 
     ``tell`` is given a line for each file that is there, ``warn`` (default: ``tell``) one for each new try, each
-    redirect to another host and each file that is the same as another. Raises InputError at the end if any file is not there: what failed, the ``page`` to
-    download it from by hand and the folder to put it into. The files that did arrive stay.
+    redirect to another host and each file that is the same as another. Raises InputError at the end if any file is
+    not there: what failed, the ``page`` to download it from by hand and the folder to put it into. The files that did
+    arrive stay.
     """
     patience, warn = patience or PATIENCE, warn or tell
     folder = _prepared(folder)

@@ -14,11 +14,10 @@ import pandas as pd
 
 from nofcore.errors import InputError, Problem
 from nofcore.framework import Framework
-from nofcore.official import DATA_COLUMNS, SHOWN, OfficialFile
+from nofcore.official import ATTRIBUTES, DATA_COLUMNS, SHOWN, OfficialFile
 
 FrameworkOf = Callable[[str], Framework | None]
 
-ATTRIBUTES = ["trust_name", "trust_type", "trust_subtype", "region"]
 DATA_KEY = ["quarter", "trust_code", "metric_id"]
 TRUST_KEY = ["quarter", "trust_code"]
 BLOCK = ["quarter", "trust_type"]
@@ -145,7 +144,8 @@ def _said(number: float) -> str:
 def _trusts(files: list[OfficialFile]) -> pd.DataFrame:
     """One row a quarter and trust. The newest file decides a name, subtype or region; two types are an error."""
     said = [*TRUST_KEY, *ATTRIBUTES]
-    rows = pd.concat([file.rows.drop_duplicates(said)[[*said, "file", "row"]] for file in files], ignore_index=True)
+    different = [file.rows.drop_duplicates(said)[[*said, "file", "row"]] for file in files]
+    rows = pd.concat([rows.astype(dict.fromkeys(ATTRIBUTES, "str")) for rows in different], ignore_index=True)
     problems = [*_in_two(rows, "trust_type", TRUST_KEY)]
     for name in ("trust_name", "trust_subtype", "region"):
         problems += _in_two(rows, name, [*TRUST_KEY, "file"])

@@ -56,7 +56,9 @@ LEAGUE_COLUMNS = {
     "Likely_range_of_rank": "rank_range",
 }
 _RANGES = {"score": "Likely_range_of_average_score", "rank": "Likely_range_of_rank"}
-_TEXT = ["region", "trust_type", "trust_subtype", "trust_code", "trust_name", "metric_id", "period", "unit"]
+ATTRIBUTES = ["trust_name", "trust_type", "trust_subtype", "region"]
+"""What each row says again of its trust."""
+_TEXT = ["trust_code", "metric_id", "period", "unit"]
 SHOWN = {
     "quarter": "Quarter",
     **{name: column for columns in (LEAGUE_COLUMNS, DATA_COLUMNS) for column, name in columns.items()},
@@ -135,14 +137,20 @@ def read_file(path: Path) -> OfficialFile:
     """Read one published file. Raises InputError with every problem of the file."""
     content = csvfile.content_of(path)
     header, rows = csvfile.header_and_rows(content, path)
-    kind, columns = _kind(header, path)
-    table = _table(header, rows, columns, path)
+    kind, wanted = _kind(header, path)
+    table = _table(header, rows, wanted, path)
     quarters = _quarters(table)
     figures, suppressed = _READERS[kind](table)
     if table.problems:
         raise InputError(sorted(table.problems, key=lambda problem: (problem.row or 0, problem.column or "")))
-    texts = {name: _texts(table.columns[name]) for name in _TEXT if name in table.columns}
-    frame = pd.DataFrame({**texts, **figures, "quarter": quarters, "file": path.name, "row": table.lines}, copy=False)
+    columns = table.columns
+    texts = {
+        name: pd.array(columns[name].texts, dtype="str").take(columns[name].places) for name in _TEXT if name in columns
+    }
+    # As categories, for a quick look at which rows say the same of a trust.
+    attributes = {name: pd.Categorical(columns[name].texts).take(columns[name].places) for name in ATTRIBUTES}
+    places = {"quarter": quarters, "file": path.name, "row": table.lines}
+    frame = pd.DataFrame({**attributes, **texts, **figures, **places}, copy=False)
     return OfficialFile(path, hashlib.sha256(content).hexdigest(), kind, frame, suppressed)
 
 
@@ -196,10 +204,6 @@ def _table(header: list[str], rows: Iterable[list[csvfile.Row]], columns: Mappin
         name: Column(_clean(column.texts, name), column.places) for name, column in zip(names, found, strict=True)
     }
     return _Table(path, cleaned, lines, [])
-
-
-def _texts(column: Column) -> pd.api.extensions.ExtensionArray:
-    return pd.array(column.texts, dtype="str").take(column.places)
 
 
 def _clean(texts: list[str], name: str) -> list[str]:

@@ -158,7 +158,7 @@ def _failures(schema: pa.DataFrameSchema, frame: pd.DataFrame) -> Iterator[Probl
     absent = [name for name in schema.columns if name not in frame]
     judged = [name for name in frame if name in {*schema.columns, *(schema.unique or ())}]
     try:
-        schema.remove_columns(absent).validate(frame[judged].reset_index(drop=True), lazy=True)
+        schema.remove_columns(absent).validate(frame[judged].reset_index(drop=True), lazy=True, inplace=True)
     except pa.errors.SchemaErrors as errors:
         cases = errors.failure_cases
         for case in cases.itertuples(index=False):
