@@ -272,14 +272,16 @@ def _numbers(table: _Table, name: str) -> np.ndarray:
     return table.columns[name].each(number_in, float)
 
 
-def _marks(column: Column) -> int:
-    """How many cells hold a mark of suppression."""
-    return int(column.each(lambda text: bool(text) and is_mark(text), bool).sum())
+def _marks(table: _Table, *names: str) -> int:
+    """How many cells of these columns hold a mark of suppression that is not a blank."""
+    marks = [table.columns[name].each(lambda text: bool(text) and is_mark(text), bool) for name in names]
+    return int(np.sum(marks))
 
 
 def _read_data(table: _Table) -> tuple[dict[str, np.ndarray], int]:
     figures = {name: _numbers(table, name) for name in ("value", "rank")}
-    return figures, int(table.columns["value"].each(is_mark, bool).sum())
+    blank = table.columns["value"].each("".__eq__, bool)
+    return figures, int(blank.sum()) + _marks(table, "value", "rank")
 
 
 def _read_league(table: _Table) -> tuple[dict[str, np.ndarray], int]:
@@ -294,7 +296,7 @@ def _read_league(table: _Table) -> tuple[dict[str, np.ndarray], int]:
     figures["in_deficit"] = table.columns["in_deficit"].each(lambda text: _FLAGS.get(text.casefold()), float)
     numbers = ("average_score", "segment", "rank")
     figures |= {name: _numbers(table, name) for name in numbers}
-    return figures, sum(_marks(table.columns[name]) for name in numbers)
+    return figures, _marks(table, *numbers, "in_deficit", "score_range", "rank_range")
 
 
 def _limits(text: str) -> tuple[float, float] | None:

@@ -219,9 +219,13 @@ def test_suppressed_figures_are_told(tmp_path):
 
 
 def test_marks_in_other_columns_are_missing_too(tmp_path):
-    assert np.isnan(read(tmp_path, makers.content(edited(ROWS, 4, Rank="*"))).rows["rank"][4])
+    data = read(tmp_path, makers.content(edited(ROWS, 4, Rank="*")))
+    assert np.isnan(data.rows["rank"][4])
+    assert data.suppressed == 1
     marks = {"Average_score": "*", "Trust_in_financial_deficit": "n/a", "Likely_range_of_rank": "-"}
-    row = read(tmp_path, makers.content(edited(LEAGUE, 4, **marks))).rows.loc[4]
+    league = read(tmp_path, makers.content(edited(LEAGUE, 4, **marks)))
+    assert league.suppressed - read(tmp_path, makers.content(LEAGUE)).suppressed == len(marks)
+    row = league.rows.loc[4]
     assert row[["average_score", "in_deficit", "rank_low", "rank_high"]].isna().all()
 
 
