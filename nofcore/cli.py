@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from nofcore import __version__
-from nofcore.defaults import CORRELATION_DRAWS, DRAWS, SEED
+from nofcore.defaults import CORRELATION_DRAWS, DRAWS, PROFILE, SEED
 from nofcore.errors import InputError, one_line
 from nofcore.wording import counted, organisations
 
@@ -245,7 +245,8 @@ def _report(options) -> int:
     soon = options.scheduler is None and (options.force or uptodate.none_noted(options.out))
     if soon:
         pool.ahead()
-    with warm.ahead() if soon else contextlib.nullcontext():
+    page = "profile" if options.names == [PROFILE] else None
+    with warm.ahead(page) if soon else contextlib.nullcontext():
         return _make_report(options)
 
 

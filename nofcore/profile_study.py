@@ -57,7 +57,7 @@ class Method:
     """Scenarios of the kit, for the trusts of one type.
 
     ``ranks``, ``segments``: trusts by scenario key, the official rules first; ``ranges``: of `Sensitivity.ranges`; ``table``:
-    of `Sensitivity.table`; ``families``: by scenario name.
+    of `Sensitivity.table`.
     """
 
     ranks: pd.DataFrame
@@ -97,15 +97,15 @@ def study(archive: Archive, quarter: str, own: Framework | None = None, draws: i
     framework = release.framework_for(figures.quarter, own)
     made_from = f"{figures.quarter} {archive.source} {archive.inputs} {own}"
     by_method = ("profile-method", made_from, lambda: _method(figures, framework))
-    with cache.meanwhile(*by_method):
+    up = ("profile-ways", made_from, lambda: _ways(league.build(figures, framework), figures, framework))
+    with cache.meanwhile(*by_method), cache.meanwhile(*up):
         rebuilt, metrics, domains, counts = cache.remember(
             "profile-standing", made_from, lambda: _standing(figures, framework)
         )
         ranges = cache.remember(
             "profile-ranges", f"{made_from} {draws} {seed}", lambda: _ranges(archive, rebuilt, own, draws, seed)
         )
-        ways = cache.remember("profile-ways", made_from, lambda: _ways(rebuilt, figures, framework))
-    method = cache.remember(*by_method)
+    ways, method = cache.remember(*up), cache.remember(*by_method)
     return Study(rebuilt, ranges, metrics, domains, method, ways, counts, archive.quarters, draws, seed)
 
 

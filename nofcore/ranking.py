@@ -1,4 +1,4 @@
-"""Ranks of whole-number keys: the one place where a rank is computed."""
+"""Ranks of whole-number keys, the one place where a rank is computed; and how far two rankings agree."""
 
 from __future__ import annotations
 
@@ -30,3 +30,14 @@ def minimum_ranks(keys: np.ndarray) -> np.ndarray:
 def place_type(trusts: int) -> type:
     """The smallest whole-number type that holds ranks of so many trusts."""
     return np.int16 if trusts < 2**15 else np.int64
+
+
+def kendall_tau(first: np.ndarray, second: np.ndarray) -> float:
+    """Kendall's tau-b (1945) of two rankings of the same units, (units,) whole numbers.
+
+    Pairs of units in the same order less those in the opposite one, over the geometric mean of the pairs that each
+    ranking tells apart. NaN where one of them tells none apart.
+    """
+    orders = [np.sign(np.subtract.outer(ranks, ranks)) for ranks in (np.asarray(first), np.asarray(second))]
+    apart = [np.count_nonzero(order) for order in orders]
+    return float((orders[0] * orders[1]).sum() / np.sqrt(apart[0] * apart[1])) if all(apart) else float("nan")

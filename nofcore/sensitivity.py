@@ -23,6 +23,7 @@ from nofcore.errors import InputError
 from nofcore.framework import Framework
 from nofcore.league import LeagueTable
 from nofcore.notes import why_no_segments
+from nofcore.ranking import kendall_tau
 from nofcore.release import Release
 from nofcore.reranking import Reranking
 from nofcore.scenarios import OFFICIAL_KEY, Scenario
@@ -58,12 +59,9 @@ class RankChange:
 def compare_ranks(before: np.ndarray, after: np.ndarray, tail: int = TAIL) -> RankChange:
     """Compare two rankings, (units,) ranks from 1. Among the first ten is a rank up to 10, among the last ten a
     rank beyond all but ten, so that ties at the border may make them more, or fewer, than ten."""
-    from scipy import stats  # takes a second to import, and few need it
-
     before, after = np.asarray(before, dtype=np.int64), np.asarray(after, dtype=np.int64)
     change = np.abs(after - before)
-    told_apart = len(set(before)) > 1 and len(set(after)) > 1
-    tau = float(stats.kendalltau(before, after, variant="b").statistic) if told_apart else float("nan")
+    tau = kendall_tau(before, after)
     few = len(before) <= 2 * tail
     last = len(before) - tail
     top = None if few else int(((before <= tail) & (after <= tail)).sum())

@@ -11,6 +11,7 @@ from nofcore import cache, charts, findings, profile, profile_study, release, ta
 from nofcore.learning import BY_CHANCE, NOT_KNOWN, TOLD
 from nofcore.metric_standing import BETTER, CANNOT_TELL, UNKNOWN, WORSE
 from nofcore.report.plan import Request, names
+from nofcore.tables.profile import metric_frame, place_of, value_of
 from tests.figures import profiles_of
 from tests.makers import Q1, Q4
 
@@ -261,7 +262,7 @@ def test_charts_and_tables_carry_text(first, code):
 )  # fmt: skip
 def test_values_are_shown_in_the_units_of_their_metric_whatever_the_label(metric, value, unit, said):
     """METHOD, section 1: some labels of 2026/27 are wrong; the identifier decides."""
-    assert tables.profile.value_of(pd.Series({"value": value, "unit": unit, "value_id": metric})) == said
+    assert value_of(pd.Series({"value": value, "unit": unit, "value_id": metric})) == said
 
 
 def test_places_in_part_of_a_pool_are_called_so(first, fourth):
@@ -275,9 +276,9 @@ def test_a_place_in_a_part_of_a_pool_is_said_to_be_one(next_year):
     """Q1 2026/27: sickness is ranked over 202 trusts, of which 10 ambulance trusts are at hand. East Midlands, 3.88, is
     near the end of all and in the middle of these. The staff survey is ranked within the type, which is whole."""
     mine = next_year.metrics[next_year.metrics["trust_code"] == "RX9"].set_index("metric_id")
-    assert tables.profile.place_of(mine.loc["OF2082"]) == "5 of 10 at hand"
+    assert place_of(mine.loc["OF2082"]) == "5 of 10 at hand"
     assert np.isnan(mine.at["OF2082", "quartile"]) and not mine.at["OF2082", "whole"]
-    assert tables.profile.place_of(mine.loc["OF2061"]) == "6 of 10"
+    assert place_of(mine.loc["OF2061"]) == "6 of 10"
     assert mine.at["OF2061", "quartile"] == 3 and mine.at["OF2061", "whole"]
     shown = profile.profile(next_year, "RX9")
     said = str(PAGE.about_metrics(shown))
@@ -304,7 +305,7 @@ def test_trusts_to_learn_from_are_alike_or_named_alone(first):
 def test_a_standard_without_a_number_is_called_unknown(first):
     found = profile.profile(first, "RX7")
     rows = found.metrics.assign(target=np.nan)
-    shown = tables.profile.metric_frame(rows)["Standard"]
+    shown = metric_frame(rows)["Standard"]
     assert set(shown[rows["model"] == "standard"]) == {"standard, number not known"}
     assert set(shown[rows["model"] == "lookup"]) == {"by bracket"}
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from nofcore import tables
 from nofcore.framework import Scale, is_own, year_of
 from nofcore.incentives import HELD, IN_BEST, NONE_CAN
 from nofcore.learning import BY_CHANCE, GAP, TOLD, Lesson
@@ -16,6 +15,7 @@ from nofcore.measures import say
 from nofcore.metric_standing import BETTER, FEWEST, UNKNOWN, WORSE
 from nofcore.profile import Profile
 from nofcore.sensitivity import NOT_APPLICABLE
+from nofcore.tables.profile import place_of, trust_lessons, value_of
 from nofcore.wording import Bullets, Text, as_given, counted, decimal, given, plural, sentence
 
 WEAK = 0.2
@@ -418,9 +418,9 @@ def _tied(profile: Profile) -> str:
 
 
 def _score_said(row: pd.Series) -> str:
-    place = tables.profile.place_of(row)
+    place = place_of(row)
     place = f", {place} in its pool" if place else ""
-    value = tables.profile.value_of(row)
+    value = value_of(row)
     return f"{f'{value}, ' if value else ''}score {row['score']:.2f}{place}"
 
 
@@ -513,7 +513,7 @@ def who_to_learn_from(profile: Profile) -> Parts:
     """For each of the worst metrics, sentences and a table."""
     if not profile.lessons:
         return Parts((Text((f"No trusts to learn from are looked for: {_why_no_ends(profile)}.",)),))
-    shown = tables.profile.trust_lessons(profile.lessons)
+    shown = trust_lessons(profile.lessons)
     parts: list = [Text((_how_alike(profile),))]
     for lesson, table in zip(profile.lessons, shown, strict=True):
         parts += [Text((about_lesson(lesson),)), table]

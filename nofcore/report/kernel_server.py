@@ -1,6 +1,6 @@
-"""The process that kernels are forked from: ``python -m nofcore.report.kernel_server LISTENER FOLDER``.
+"""The process that kernels are forked from: ``python -m nofcore.report.kernel_server LISTENER FOLDER [PAGE]``.
 
-It imports what the notebooks need, then forks a kernel for each connection to LISTENER (the number of a
+It imports what the notebooks need (see `nofcore.report.preload` for PAGE), then forks a kernel for each connection to LISTENER (the number of a
 listening socket that it inherits). The connection carries a request, a line of JSON with the arguments of
 `become_kernel`; the answers are the kernel's process id and, once it has ended, its exit code. A kernel ends
 with its connection, and all end with the server, which removes FOLDER and ends when its standard input closes.
@@ -34,7 +34,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the owner
     del sys.path[0]  # a kernel puts the folder that it runs in elsewhere
     before = dict(os.environ)
-    if prepare():
+    if prepare(*sys.argv[3:]):
         request = Server(listener).serve()
     else:
         listener.close()  # kernels must start cold
@@ -49,13 +49,13 @@ def main() -> None:
         os._exit(0)  # to take apart what was imported takes longer than a page has to wait
 
 
-def prepare() -> bool:
-    """Import everything. False if that left a thread: in a fork, what the thread had locked stays locked."""
+def prepare(page: str | None = None) -> bool:
+    """Import what notebooks need. False if that left a thread: in a fork, what the thread had locked stays locked."""
     # As ipykernel sets it before a notebook can import the library of charts.
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     from .preload import preload
 
-    preload()
+    preload(page)
     for thread in set(threading.enumerate()) - {threading.current_thread()}:
         thread.join(THREAD_TIMEOUT)
     gc.collect()

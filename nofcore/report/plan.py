@@ -22,7 +22,7 @@ from nofcore import (
     trusts,
 )
 from nofcore import framework as rules
-from nofcore.defaults import CORRELATION_DRAWS, DRAWS, SEED
+from nofcore.defaults import CORRELATION_DRAWS, DRAWS, PROFILE, SEED
 from nofcore.errors import InputError
 from nofcore.release import Archive, Release
 from nofcore.report.opening import opening
@@ -34,8 +34,7 @@ from nofcore.report.runner import make_pages
 from nofcore.wording import capital, plural, sentence, singular
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-PROFILE, PROFILE_NOTEBOOK = "trust_profile", "06_trust_profile"
-"""The page on one trust, which is made for the trusts that are named alone."""
+PROFILE_NOTEBOOK = "06_trust_profile"
 
 
 @dataclass(frozen=True)

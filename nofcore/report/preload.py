@@ -6,8 +6,11 @@ Nothing here may compute with arrays or start a thread: a fork copies locks that
 import builtins
 import contextlib
 import importlib
+import pkgutil
 
-PACKAGES = ("ipykernel.kernelapp", "nofcore.charts", "nofcore.findings", "nofcore.tables", "nofcore.reproduce")
+ALWAYS = ("ipykernel.kernelapp", "nofcore.reproduce", "nofcore.report.downloads", "nofcore.report.headline")
+PAGES = ("nofcore.charts", "nofcore.findings", "nofcore.tables")
+"""Packages with a module for each page."""
 LATE = (
     "IPython.core.completerlib", "IPython.core.debugger", "IPython.core.oinspect", "IPython.core.pylabtools",
     "IPython.extensions.storemagic", "ipykernel.debugger", "matplotlib.backends.backend_agg",
@@ -25,10 +28,13 @@ class ZMQInteractiveShell:
     kernel = True
 
 
-def preload() -> None:
-    """Import the modules and read the embedded data. What fails here fails again, and is told, in a notebook."""
+def preload(page: str | None = None) -> None:
+    """Import the modules and read the embedded data. What fails here fails again, and is told, in a notebook.
+
+    ``page``: the name of the modules for the pages that will be made, where all are of one kind; None for all modules.
+    """
     builtins.get_ipython = ZMQInteractiveShell
-    for name in (*PACKAGES, *LATE):
+    for name in (*ALWAYS, *_of_pages(page), *LATE):
         with contextlib.suppress(Exception):
             importlib.import_module(name)
     with contextlib.suppress(Exception):
@@ -36,3 +42,10 @@ def preload() -> None:
 
         release.embedded()
     del builtins.get_ipython
+
+
+def _of_pages(page: str | None) -> list[str]:
+    """The modules for one kind of page, or for all."""
+    packages = [importlib.import_module(name) for name in PAGES]
+    found = [module.name for each in packages for module in pkgutil.iter_modules(each.__path__, f"{each.__name__}.")]
+    return [name for name in found if page is None or name.endswith(f".{page}")]

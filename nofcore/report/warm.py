@@ -33,19 +33,22 @@ def available() -> bool:
     return hasattr(os, "fork") and hasattr(os, "waitid") and sys.platform != "darwin"
 
 
-def start() -> "Server | None":
-    """A new server; None where it cannot be had, and kernels must start cold."""
+def start(page: str | None = None) -> "Server | None":
+    """A new server; None where it cannot be had, and kernels must start cold. ``page``: as for `preload.preload`."""
     if not available():
         return None
     with contextlib.suppress(OSError):
-        return Server()
+        return Server(page)
     return None
 
 
 @contextlib.contextmanager
-def ahead() -> Iterator[None]:
-    """Start the server that `serving` will give in this block now, so that it imports meanwhile."""
-    server = start()
+def ahead(page: str | None = None) -> Iterator[None]:
+    """Start the server that `serving` will give in this block now, so that it imports meanwhile.
+
+    ``page``: the kind of page, where all are of one, which spares the imports that others need; see `preload.preload`.
+    """
+    server = start(page)
     if server:
         _ahead.append(server)
     try:
@@ -97,21 +100,21 @@ def import_path() -> str:
 class Server:
     """Owns a `kernel_server`, which imports while its owner goes on, and ends with `stop` or with its owner."""
 
-    def __init__(self) -> None:
+    def __init__(self, page: str | None = None) -> None:
         self._folder = tempfile.mkdtemp(prefix="nof-")  # no other user can reach a socket in it
         self.address = str(Path(self._folder) / "kernels")
         try:
             with socket.socket(socket.AF_UNIX) as listener:
                 listener.bind(self.address)
                 listener.listen()
-                self._process = self._start(listener.fileno())
+                self._process = self._start(listener.fileno(), page)
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
 
-    def _start(self, listener: int) -> subprocess.Popen:
+    def _start(self, listener: int, page: str | None) -> subprocess.Popen:
         return subprocess.Popen(
-            [sys.executable, "-m", kernel_server.__name__, str(listener), self._folder],
+            [sys.executable, "-m", kernel_server.__name__, str(listener), self._folder, *filter(None, [page])],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
