@@ -21,7 +21,7 @@ from nofcore.charts.base import (
     spots,
 )  # fmt: skip
 from nofcore.league import LeagueTable
-from nofcore.wording import Text, plural, points
+from nofcore.wording import Text, counted, plural, points
 
 
 def averages(league: LeagueTable, trust_type: str, shown: str | None = None) -> Chart:
@@ -71,7 +71,7 @@ def averages(league: LeagueTable, trust_type: str, shown: str | None = None) -> 
 
 def _averages_alt(rows: pd.DataFrame, capped: pd.DataFrame, trust_type: str) -> str:
     parts = [
-        f"segment {segment}: {len(part)} trusts, averages {part['average_score'].min():.2f} to "
+        f"segment {segment}: {counted(len(part), 'trust')}, averages {part['average_score'].min():.2f} to "
         f"{part['average_score'].max():.2f}"
         for segment, part in rows.groupby("segment")
     ]

@@ -13,7 +13,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from nofcore.charts.base import MISSING, SEGMENT_COLOURS, SEGMENT_MARKERS, STYLE, Chart, Charts, make_axes, spots
 from nofcore.funnel import AverageFunnel, Funnel
-from nofcore.wording import plural
+from nofcore.wording import counted, plural
 
 KIND_LABELS = {
     "items": "Which metrics were chosen",
@@ -83,7 +83,7 @@ def average_funnel(found: AverageFunnel, segments: pd.Series) -> Chart:
     return Chart(
         figure,
         f"Funnel of the averages of {len(rows)} {plural(found.trust_type)} against their numbers of items, "
-        f"{rows['n_items'].min()} to {rows['n_items'].max()}. The limits narrow as items grow in number; {beyond} trusts lie beyond 2 standard deviations.",
+        f"{rows['n_items'].min()} to {rows['n_items'].max()}. The limits narrow as items grow in number. Beyond 2 standard deviations: {counted(beyond, 'trust')}.",
         spots(rows.index, rows["n_items"], rows["average"]),
     )
 
@@ -186,6 +186,6 @@ def _funnel_alt(found: Funnel, outside: pd.DataFrame) -> str:
     good = "higher is better" if found.metric.better == "high" else "lower is better"
     return (
         f"Funnel plot of {found.metric.short}, {good}: {len(found.table())} trusts around {found.target:.1f} %. Beyond 2 "
-        f"standard deviations, allowing for overdispersion: {'; '.join(parts)}. {exact} trusts lie beyond 3 standard "
-        "deviations of chance in the numbers of cases alone."
+        f"standard deviations, allowing for overdispersion: {'; '.join(parts)}. Beyond 3 standard "
+        f"deviations of chance in the numbers of cases alone: {counted(exact, 'trust')}."
     )

@@ -233,8 +233,8 @@ def about_alone(found: Incentives | Unknown, trust_type: str) -> Text:
             f"If one trust alone closes {share:g} % of its distance on all its metrics with values, it wins {_places(gain.median())} "
             f"in the middle of {len(rows)} {plural(trust_type)} (from {gain.min()} to {gain.max()}), and {better} enter a better "
             f"segment. {most['trust_name']} would win most, from rank {most['rank_before']} to {most['rank_after']}. Its gain is "
-            f"paid by others: {rows['losers'].median():g} trusts in the middle lose a place or more without having done worse, "
-            f"none more than {counted(int(rows['most_lost'].max()), 'place')}. Some others gain: they pass those that lose, or "
+            f"paid by others: in the middle case the number that lose a place or more without having done worse is "
+            f"{rows['losers'].median():g}, and none loses more than {counted(int(rows['most_lost'].max()), 'place')}. Some others gain: they pass those that lose, or "
             "their pool is spread anew because one trust more meets a standard.",
         )
     )
