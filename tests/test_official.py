@@ -475,14 +475,6 @@ def test_a_damaged_file_is_read_or_refused_and_never_a_crash(tmp_path, content):
         assert isinstance(found, release.Archive)
 
 
-@pytest.mark.parametrize("content", [b",", b",,\r\n,,\r\n", b'""', b'\xef\xbb\xbf" "," "'])
-def test_a_file_of_blank_cells_holds_nothing(tmp_path, content):
-    (tmp_path / NAME).write_bytes(content)
-    for read in (official.read_file, official.read_cells):
-        with pytest.raises(InputError, match="holds nothing but blank cells; download it again"):
-            read(tmp_path / NAME)
-
-
 def test_units_are_told_apart_without_regard_to_case(tmp_path):
     row = makers.data_rows([Q1], [makers.ACUTE], metrics=["OF0048"])[0] | {"Units": "Count"}
     makers.write(tmp_path / NAME, [row])

@@ -161,7 +161,10 @@ def _(file, chance):
 
 @mutation("a column of no use dropped", "cells", SAME)
 def _(file, chance):
-    spare = [name for name in file.header if name not in (*_needed(file), "Quarter", "Reporting_date")]
+    needed = (*(DATA_COLUMNS if file.is_data else TABLE_COLUMNS), "Quarter", "Reporting_date")
+    spare = [
+        name for name in file.header if name.strip() not in needed
+    ]  # another change may have put blanks about them
     return _without(file, chance.choice(spare)) if spare else None
 
 
