@@ -30,7 +30,7 @@ class File:
 
     @property
     def is_data(self) -> bool:
-        return "Metric_ID" in self.header
+        return "Metric_ID" in map(str.strip, self.header)
 
     def place(self, column: str) -> int:
         return self.header.index(column)

@@ -162,9 +162,8 @@ def _(file, chance):
 @mutation("a column of no use dropped", "cells", SAME)
 def _(file, chance):
     needed = (*(DATA_COLUMNS if file.is_data else TABLE_COLUMNS), "Quarter", "Reporting_date")
-    spare = [
-        name for name in file.header if name.strip() not in needed
-    ]  # another change may have put blanks about them
+    # Another change may have put blanks about the names.
+    spare = [name for name in file.header if name.strip() not in needed]
     return _without(file, chance.choice(spare)) if spare else None
 
 
