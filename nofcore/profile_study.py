@@ -151,7 +151,7 @@ def _ranges(archive: Archive, shown: LeagueTable, own: Framework | None, draws: 
             left_out.append(f"{quarter}: {error}")
             continue
         try:
-            drawn = bootstrap.rank_uncertainty(rebuilt, draws, seed, pairs=mine)
+            drawn = bootstrap.rank_uncertainty(rebuilt if mine else _varying(rebuilt), draws, seed, pairs=mine)
         except InputError as error:
             drawn, why_not = None, str(error) if mine else why_not
         path.append(_quarter(rebuilt, drawn))
@@ -160,6 +160,12 @@ def _ranges(archive: Archive, shown: LeagueTable, own: Framework | None, draws: 
             shares = drawn.rank_probabilities().astype(np.float32)
             shares.loc[list(drawn.without_range)] = np.nan
     return Ranges(pd.concat(path, ignore_index=True), tuple(left_out), table, shares, told, why_not)
+
+
+def _varying(rebuilt: LeagueTable) -> LeagueTable:
+    """The types with trusts that can be drawn: with fixed cut-offs the ranks of the others are the same in each draw."""
+    any_drawn = rebuilt.trusts.groupby("trust_type")["recomputed"].transform("any")
+    return replace(rebuilt, trusts=rebuilt.trusts[any_drawn])
 
 
 def _quarter(rebuilt: LeagueTable, drawn: RankUncertainty | None) -> pd.DataFrame:

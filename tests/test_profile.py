@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from nofcore import cache, cli, framework, learning, profile, profile_study, release, trusts
+from nofcore import bootstrap, cache, cli, framework, league, learning, profile, profile_study, release, trusts
 from nofcore.errors import InputError
 from nofcore.metric_standing import BETTER, CANNOT_TELL, UNKNOWN, WORSE
 from tests import makers
 from tests.figures import profiles_of
-from tests.makers import ACUTE, AMBULANCE, COMMUNITY, Q1
+from tests.makers import ACUTE, AMBULANCE, COMMUNITY, Q1, Q4
 
 REAL_FOLDER = cache.folder
 
@@ -255,6 +255,16 @@ def test_the_margin_is_the_smallest_rise_that_worsens_the_segment(study, code):
     segment = int(found.standing["segment"])
     cut = (205, 232, 260)[segment - 1]
     assert found.margin == pytest.approx((cut - average + 1) / 100)
+
+
+def test_ranges_over_the_quarters_are_those_of_all_trusts_drawn_together(study):
+    """Whatever is left out to save time: the ranges of a quarter are those that its own page shows."""
+    last = release.embedded().release(Q4)
+    whole = bootstrap.rank_uncertainty(league.build(last, release.framework_for(Q4)), study.draws, study.seed).table()
+    path = study.ranges.path.loc[study.ranges.path["quarter"] == Q4].set_index("trust_code")
+    assert path["rank_low"].notna().sum() == 61 + 10  # mental health and community, ambulance
+    wanted = whole.loc[path.index, ["rank_low", "rank_high"]]
+    pd.testing.assert_frame_equal(path[["rank_low", "rank_high"]], wanted, check_names=False)
 
 
 def test_the_path_holds_every_quarter_with_the_published_ranks(study):
