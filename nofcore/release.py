@@ -10,7 +10,7 @@ import csv
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +57,12 @@ class Release:
     def trust_types(self) -> tuple[str, ...]:
         """Trust types of the quarter, in alphabetical order."""
         return tuple(sorted(self.trusts["trust_type"].unique()))
+
+    @cached_property
+    def valued(self) -> pd.DataFrame:
+        """The observations that have a value, with each trust's type in ``trust_type``."""
+        rows = self.observations[self.observations["value"].notna()]
+        return rows.assign(trust_type=rows["trust_code"].map(self.trusts["trust_type"]))
 
 
 @dataclass(frozen=True)

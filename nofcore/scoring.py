@@ -203,9 +203,7 @@ def scored_anew(framework: Framework) -> frozenset[str]:
 
 def observed(release: Release, metric_ids: Iterable[str]) -> pd.DataFrame:
     """Observations of some metrics that have a value, with each trust's type."""
-    rows = release.observations
-    rows = rows[rows["metric_id"].isin(set(metric_ids)) & rows["value"].notna()]
-    return rows.assign(trust_type=rows["trust_code"].map(release.trusts["trust_type"]))
+    return release.valued[release.valued["metric_id"].isin(set(metric_ids))]
 
 
 def _outside_pool(release: Release, framework: Framework) -> pd.MultiIndex:
@@ -327,6 +325,8 @@ def period_ends(release: Release, framework: Framework) -> pd.DataFrame:
 
 def within(release: Release, framework: Framework) -> Release:
     """The release with the metric rows of the framework's trust types alone: others share no pool with them."""
+    if set(release.trust_types) <= set(framework.trust_types):
+        return release
     types = release.observations["trust_code"].map(release.trusts["trust_type"])
     return replace(release, observations=release.observations[types.isin(framework.trust_types)])
 
