@@ -387,8 +387,9 @@ def _(file, chance):
 
 @mutation("two files put behind each other", "folder", REFUSED)
 def _(contents, chance):
-    name = chance.choice(sorted(contents))
-    return contents | {name: contents[name] + contents[chance.choice(sorted(contents))]}
+    names = sorted(name for name in contents if name.lower().endswith(".csv"))  # no other file is read
+    name = chance.choice(names)
+    return contents | {name: contents[name] + contents[chance.choice(names)]}
 
 
 @mutation("a stray quote before a cell", "bytes", REFUSED)

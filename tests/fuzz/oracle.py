@@ -137,10 +137,15 @@ def _require_suppressed_told(contents: dict[str, bytes], said: str) -> None:
     """How many figures of each data file are missing is told."""
     for name, content in contents.items():
         rows = _rows(name, content)
-        missing = sum(_number(row["Value"]) is None for row in rows if "Value" in row)
+        missing = sum(_missing(row) for row in rows if "Value" in row)
         told = f"{name}: {missing:,} figure"
         superseded = f"{name}: superseded" in said
         require(not missing or told in said or superseded, f"{missing} missing figures of {name} are not told: {said}")
+
+
+def _missing(row: dict[str, str]) -> int:
+    """How many figures of a row of a data file are missing: a rank may be blank, so a blank one is not."""
+    return (_number(row["Value"]) is None) + (bool(row["Rank"]) and _number(row["Rank"]) is None)
 
 
 def _differences(base: Base, table: str | None) -> str:
