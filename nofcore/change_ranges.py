@@ -6,9 +6,11 @@ whether a change would have come out on the same side of nothing with other metr
 It is not a margin of error of the measurements.
 
 A trust has few items, and many of them have no new figure in a quarter, so these ranges are too narrow: where
-nothing changes, about one in eight of 95 % excludes 0 (simulated on the items of Q1 2025/26, see the tests). A change
+nothing changes, about one in eight of 95 % excludes 0 (simulated on nine items, see the tests). A change
 of average is told from noise only if, besides, no more than 5 % of the exchanges of its old and new scores
-give as large a one (`nofcore.exchange`). That test keeps its level with any number of items.
+give as large a one (`nofcore.exchange`; items taken from one source, such as a survey, are exchanged as one). That
+test keeps its level with any number of items. Of many trusts some are told by chance all the same, so a trust is
+said to be better or worse only where more are told than chance gives, or where it would be told among all of them.
 """
 
 from __future__ import annotations
@@ -24,11 +26,11 @@ from nofcore import bootstrap, league
 from nofcore.bootstrap import LEVEL, Rules, quantile, quantile_error
 from nofcore.defaults import DRAWS, SEED
 from nofcore.errors import InputError
-from nofcore.exchange import TOLD, exchange_test
+from nofcore.exchange import TOLD, exchange_test, sums_by_source
 from nofcore.league import LeagueTable, Ranking
 from nofcore.movement import Movement, paired_items
 from nofcore.randomness import Block, tally
-from nofcore.scoring import to_hundredths
+from nofcore.scoring import EXACT, to_hundredths
 from nofcore.wording import singular
 
 CANNOT_TELL = "cannot tell"
@@ -103,7 +105,7 @@ class ChangeRanges:
     """Ranges of the change of average and of the places gained, over the choice of metrics.
 
     ``trusts``: those drawn, with numbers of items: shared (of both quarters), changed (of these, with another
-    score), only_before and only_after; shared_change (of the unrounded mean of the shared items, points); p_value (share
+    score), only_before and only_after; sources_changed (changed items, those taken from one source counted once); shared_change (of the unrounded mean of the shared items, points); p_value (share
     of exchanges of old and new scores with as large a change) and by_chance (share of them that are told from noise:
     how often chance alone is), see `nofcore.exchange.exchange_test`.
     """
@@ -117,7 +119,8 @@ class ChangeRanges:
         Carlo error (``_error``, see `nofcore.bootstrap.quantile_error`); change_told (the range excludes 0, and p_value
         is at most 5 %), gained_told (the range excludes 0) and change_unsure, gained_unsure (another seed may decide
         otherwise); verdict: "better" or "worse" where the change is told from noise on the side of the published
-        change, else "cannot tell"; rank_verdict: "rose", "fell" or "cannot tell" by the range of places likewise."""
+        change, and more are told than chance gives (`beyond_chance`) or this one would be among as many trusts
+        (Bonferroni: p_value times trusts at most 5 %), else "cannot tell"; rank_verdict: "rose", "fell" or "cannot tell" by the range of places likewise."""
         table = self.trusts.copy()
         for name, counts, unit in (("change", self.counts.change, 100), ("gained", self.counts.gained, 1)):
             middle = counts.shape[1] // 2
@@ -131,9 +134,24 @@ class ChangeRanges:
             table[f"{name}_unsure"] = np.where(nearest > 0, nearest - error <= 0, nearest + error > 0)
         for name in ("told", "unsure"):
             table[f"change_{name}"] &= table["p_value"] <= TOLD
-        table["verdict"] = _verdict(table, "change", "average_change", ("worse", "better"))
+        singled = table["change_told"] & (_beyond_chance(table) | (table["p_value"] * len(table) <= TOLD))
+        table["verdict"] = _verdict(table.assign(change_told=singled), "change", "average_change", ("worse", "better"))
         table["rank_verdict"] = _verdict(table, "gained", "gained", ("rose", "fell"))
         return table
+
+    def beyond_chance(self, level: float = LEVEL) -> bool:
+        """Whether more changes are told from noise than chance gives, by two standard deviations of a count."""
+        return _beyond_chance(self.table(level))
+
+    @property
+    def untestable(self) -> int:
+        """Trusts with too few changed items for any change to be told, however large: fewer than six."""
+        return int((self.trusts["by_chance"] == 0).sum())
+
+
+def _beyond_chance(table: pd.DataFrame) -> bool:
+    chance = table["by_chance"].sum()
+    return bool(table["change_told"].sum() > chance + 2 * max(chance, 1) ** 0.5)
 
 
 def _verdict(table: pd.DataFrame, name: str, published: str, words: tuple[str, str]) -> np.ndarray:
@@ -167,24 +185,31 @@ def paired_bootstrap(
         league.require_plain_average(rebuilt.framework, f"{rebuilt.quarter}: items cannot be drawn")
     old, new, both = (frame.loc[drawn].to_numpy() for frame in (items.before, items.after, shared))
     pairs = [np.stack([o[b], n[b]]) for o, n, b in zip(old, new, both, strict=True)]
+    sources = [items.sources.to_numpy()[b] for b in both]
     sides = tuple(field_of(rebuilt, movement.trust_type, drawn) for rebuilt in (movement.before, movement.after))
     scale = movement.after.framework.scale
     work = partial(_count_block, pairs=pairs, sides=sides, span=int((scale.worst - scale.best) * 100))
     counts = tally(work, PairedCounts.__add__, draws, seed, executor)
     trusts = movement.trusts.loc[drawn, ["trust_name", "average_change", "gained"]].assign(
         shared=both.sum(axis=1),
-        changed=[int((np.abs(new - old) > 1e-9).sum()) for old, new in pairs],
+        changed=[int((np.abs(new - old) > EXACT).sum()) for old, new in pairs],
         only_before=(~np.isnan(old) & np.isnan(new)).sum(axis=1),
         only_after=(np.isnan(old) & ~np.isnan(new)).sum(axis=1),
         shared_change=[float((new - old).mean()) for old, new in pairs],
-        **_exchanged(pairs),
+        **_exchanged(pairs, sources),
     )
     return ChangeRanges(trusts, counts, seed)
 
 
-def _exchanged(pairs: list[np.ndarray]) -> dict[str, list[float]]:
-    tests = [exchange_test(new - old) for old, new in pairs]
-    return {"p_value": [p for p, _ in tests], "by_chance": [chance for _, chance in tests]}
+def _exchanged(pairs: list[np.ndarray], sources: list[np.ndarray]) -> dict[str, list[float]]:
+    """What the exchanges of old and new scores say of each trust."""
+    changes = [sums_by_source(new - old, source) for (old, new), source in zip(pairs, sources, strict=True)]
+    tests = [exchange_test(change) for change in changes]
+    return {
+        "sources_changed": [int((np.abs(change) > EXACT).sum()) for change in changes],
+        "p_value": [p for p, _ in tests],
+        "by_chance": [chance for _, chance in tests],
+    }
 
 
 def _count_block(block: Block, pairs, sides, span: int) -> PairedCounts:

@@ -9,17 +9,22 @@ Places gained are the old rank less the new one: above 0 is a rise. Averages fal
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import reduce
 
 import numpy as np
 import pandas as pd
 
 from nofcore import league
 from nofcore.errors import InputError
-from nofcore.framework import Combined, Framework, Metric
+from nofcore.framework import Combined, Framework, Metric, year_of
 from nofcore.league import LeagueTable
 from nofcore.release import quarter_order
 from nofcore.wording import singular
+
+LARGEST = 5
+"""Rises and falls that a chart names."""
 
 # --- two quarters side by side --------------------------------------------------------------------
 
@@ -44,15 +49,11 @@ class Movement:
     @property
     def rules_changed(self) -> bool:
         """Whether the two quarters belong to two years of the framework."""
-        return _year(self.before) != _year(self.after)
+        return year_of(self.before.quarter) != year_of(self.after.quarter)
 
     def has_items(self) -> bool:
         """Whether trusts have items in both quarters."""
         return bool(self.trusts["recomputed_before"].any() and self.trusts["recomputed_after"].any())
-
-
-def _year(rebuilt: LeagueTable) -> str:
-    return rebuilt.quarter.split()[1]
 
 
 def between(before: LeagueTable, after: LeagueTable, trust_type: str) -> Movement:
@@ -98,6 +99,25 @@ def _side(rebuilt: LeagueTable, trust_type: str) -> pd.DataFrame:
     return rows.assign(average=rows["average_score"], unadjusted=unadjusted, held=held, flagged=flagged.fillna(shown))
 
 
+def largest(movement: Movement, each: int = LARGEST, trust: str | None = None) -> list[str]:
+    """Codes of the largest rises, then of the largest falls (last the largest), and of a trust that is asked for. Of equal
+    moves the trust with the better rank now comes first."""
+    gained = movement.trusts["gained"]
+    rises = gained[gained > 0].sort_values(ascending=False, kind="stable").index[:each]
+    falls = gained[gained < 0].sort_values(kind="stable").index[:each]
+    codes = [*rises, *falls[::-1]]
+    return [trust, *codes] if trust in gained.index and trust not in codes else codes
+
+
+def nearest_flags(tables: Sequence[LeagueTable], movement: Movement) -> pd.Series:
+    """Override flags by trust (0 or 1, NaN where no quarter shows it), each from the quarter nearest to the earlier one of
+    the movement. ``tables``: quarters in order, with trusts of the type ranked in each; of two that are equally near the
+    earlier serves."""
+    at = [one.quarter for one in tables].index(movement.before.quarter)
+    nearest = sorted(range(len(tables)), key=lambda place: abs(place - at))
+    return reduce(pd.Series.combine_first, [_side(tables[place], movement.trust_type)["flagged"] for place in nearest])
+
+
 def _would_move(unadjusted: pd.Series, framework: Framework | None) -> pd.Series:
     """Whether a flag would move each trust to another segment: then the segment shows the flag."""
     rule = framework.override if framework else None
@@ -110,7 +130,8 @@ def _would_move(unadjusted: pd.Series, framework: Framework | None) -> pd.Series
 
 def cuts_of(rebuilt: LeagueTable, trust_type: str) -> np.ndarray | None:
     """The cut-offs of a type in hundredths; None where the kit does not know them."""
-    cuts = rebuilt.cut_offs.get(trust_type, rebuilt.cut_offs.get(""))
+    known = rebuilt.cut_offs or league.cut_offs_of_averages(rebuilt)
+    cuts = known.get(trust_type, known.get(""))
     return None if cuts is None else np.asarray(cuts, dtype=float)
 
 
@@ -170,7 +191,7 @@ def _identity(metric: Metric) -> str:
 
     Where one type alone reports it, the pool of all types is that of the type.
     """
-    apart = {"score", "value", "name", "short", "domain", "trust_types", "rescored", "survey", "inferred"}
+    apart = {"score", "value", "name", "short", "domain", "trust_types", "rescored", "survey", "source", "inferred"}
     rule = {field.name: getattr(metric, field.name) for field in fields(metric) if field.name not in apart}
     rule["pool"] = "type" if len(metric.trust_types) == 1 else metric.pool
     return f"{_digits(metric.score)} {rule}"
@@ -182,10 +203,14 @@ def _digits(score: str) -> str:
 
 @dataclass(frozen=True)
 class PairedItems:
-    """Items of both quarters: ``before`` and ``after`` are trusts by items of either, NaN where a trust has none."""
+    """Items of both quarters: ``before`` and ``after`` are trusts by items of either, NaN where a trust has none.
+
+    ``sources``: (items,) what each is taken from; an item that shares its source with no other is its own.
+    """
 
     before: pd.DataFrame
     after: pd.DataFrame
+    sources: pd.Series
 
     @property
     def shared(self) -> pd.DataFrame:
@@ -200,7 +225,7 @@ def paired_items(movement: Movement) -> PairedItems:
     codes = movement.trusts.index[has.astype(bool)]
     if not len(codes):
         empty = pd.DataFrame(index=codes)
-        return PairedItems(empty, empty)
+        return PairedItems(empty, empty, pd.Series(dtype=object))
     same = {identity: name for name, identity in identities(after.framework).items()}
     known = identities(before.framework)
     taken = set(after.items.values)
@@ -208,10 +233,12 @@ def paired_items(movement: Movement) -> PairedItems:
     for name in before.items.values:
         match = same.get(known[name])
         # An item under another rule keeps its name, marked with its year where the later one has the same.
-        names[name] = match or (f"{name} ({_year(before)})" if name in taken else name)
+        names[name] = match or (f"{name} ({year_of(before.quarter)})" if name in taken else name)
     old = before.items.values.reindex(codes).rename(columns=names)
     new = after.items.values.reindex(codes)
     columns = new.columns.union(old.columns, sort=False)
     old, new = old.reindex(columns=columns), new.reindex(columns=columns)
     used = (old.notna() | new.notna()).any()
-    return PairedItems(old.loc[:, used], new.loc[:, used])
+    named = {metric.score: metric.source for metric in after.framework.metric if metric.source}
+    sources = pd.Series([named.get(name, name) for name in columns], index=columns)
+    return PairedItems(old.loc[:, used], new.loc[:, used], sources[used])

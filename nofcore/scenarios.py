@@ -431,7 +431,7 @@ def _without(framework: Framework, metrics: tuple[Metric, ...], **tables) -> Fra
     )
 
 
-_NOT_SCORING = {"name", "short", "domain", "group", "averaged", "survey", "rescored", "inferred"}
+_NOT_SCORING = {"name", "short", "domain", "group", "averaged", "survey", "source", "rescored", "inferred"}
 """Keys of a metric that say nothing of how it is scored."""
 
 

@@ -6,7 +6,7 @@ chosen. Two real quarters share their metrics, so if nothing changed they would 
 draws scatter about published averages that hold noise already. It is a yardstick, not a test.
 
 *Exchanges* are comparable with the observed figures, and a test: the same two quarters, with the old and the new score
-of each shared item exchanged at random (`nofcore.exchange`). Every item moves as far as it did, and those that
+of each shared item exchanged at random (`nofcore.exchange`), items taken from one source as one. Every item moves as far as it did, and those that
 have no new figure, or overlap with the old one, do not move more than that; only which way is left to chance. If the
 observed tables agree less than these, the items of some trusts moved the same way more than chance would have it.
 """
@@ -114,19 +114,23 @@ def _two_draws(block: Block, samplers: Sequence[ItemSampler], rules: Rules, ends
 @dataclass(frozen=True)
 class Exchange:
     """Two quarters whose shared scores can be exchanged. ``scores``: (quarters, trusts, items), NaN where a trust has
-    none; ``shared``: (trusts, items); ``sides``: who is ranked in each quarter; ``places``: of the trusts that are
-    compared, in each of the two tables."""
+    none; ``shared``: (trusts, items); ``sources``: (items,) numbers from 0, the same for items that are exchanged as one;
+    ``sides``: who is ranked in each quarter; ``places``: of the trusts that are compared, in each of the two tables."""
 
     scores: np.ndarray
     shared: np.ndarray
+    sources: np.ndarray
     sides: tuple[Field, Field]
     places: tuple[np.ndarray, np.ndarray]
 
     def drawn(self, block: Block, ends: int) -> Agreement:
         """Agreement of one block of exchanges; trusts without items in both quarters stay as published."""
         step = np.where(self.shared, self.scores[1] - self.scores[0], 0.0)
-        flips = block.generator().random((block.size, *self.shared.shape)) < 0.5
-        moved = np.einsum("dti,ti->dt", flips, step)
+        steps = np.stack(
+            [step[:, self.sources == source].sum(axis=1) for source in range(self.sources.max() + 1)], axis=1
+        )
+        flips = block.generator().random((block.size, *steps.shape)) < 0.5
+        moved = np.einsum("dts,ts->dt", flips, steps)
         compared = []
         for sign, scores, side, places in zip((1, -1), self.scores, self.sides, self.places, strict=True):
             counts = (~np.isnan(scores)).sum(axis=1)
@@ -213,6 +217,7 @@ def _exchanged(movement: Movement, ends: int, draws: int, seed: int, executor: E
     exchange = Exchange(
         np.stack([items.before.to_numpy(), items.after.to_numpy()]),
         items.shared.to_numpy(),
+        pd.factorize(items.sources)[0],
         sides,
         tuple(
             one.of(movement.trust_type).dropna(subset="rank").index.get_indexer(movement.trusts.index) for one in tables
@@ -255,10 +260,11 @@ def rank_ranges(movement: Movement, uncertainties: Mapping[str, RankUncertainty]
 
 
 def transitions(movement: Movement, segments: int | None = None) -> pd.DataFrame:
-    """Trusts of both quarters by segment in the earlier (rows) and the later one (columns), from 1 to ``segments``."""
+    """Trusts of both quarters by segment in the earlier (rows) and the later one (columns), from 1 to ``segments``, by
+    default the last of the scheme."""
     old, new = (movement.trusts[f"segment_{name}"].astype(int) for name in ("before", "after"))
-    last = segments or int(max(old.max(), new.max(), 4))
-    places = range(1, last + 1)
+    last = segments or worst_segment((movement.before, movement.after))
+    places = range(1, max(last, int(old.max()), int(new.max())) + 1)
     return pd.crosstab(old, new).reindex(index=places, columns=places, fill_value=0)
 
 
@@ -276,7 +282,8 @@ class Persistence:
     draws in that segment (0 to 1); all_low, all_high: the share in all of them, NaN where fewer than two were drawn.
     ``belongs``: trusts by the same quarters, the probability that they truly belong there (`nofcore.belonging`), NaN
     where it cannot be told.
-    ``started``: trusts ranked in all of the quarters that are there in the first; ``segment``: which one.
+    ``started``: trusts that are there in the first; ``not_in_all``: of these, those that are not ranked in every
+    quarter, by code with the name; ``segment``: which one.
     """
 
     trusts: pd.DataFrame
@@ -284,6 +291,7 @@ class Persistence:
     quarters: tuple[str, ...]
     drawn: tuple[str, ...]
     started: int
+    not_in_all: pd.Series
     segment: int
 
 
@@ -322,4 +330,13 @@ def persistence(
         {one.quarter: belonging(one, trust_type, segment).reindex(staying) for one in tables if one.quarter in drawn},
         index=staying,
     )
-    return Persistence(trusts, belongs, tuple(there.columns), tuple(drawn), int(there.iloc[:, 0].sum()), segment)
+    started = ranked[0][ranked[0]["segment"] == segment]
+    return Persistence(
+        trusts,
+        belongs,
+        tuple(there.columns),
+        tuple(drawn),
+        len(started),
+        started.loc[~started.index.isin(common), "trust_name"],
+        segment,
+    )

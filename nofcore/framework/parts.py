@@ -232,7 +232,8 @@ _OF_MODEL = {"standard": "standard", "floor": "floor", "brackets": "lookup", "ot
 class Metric:
     """One scored metric and the rule that turns its value into a score.
 
-    ``survey``: it comes from a survey; ``rescored``: its published score was made by another rule,
+    ``survey``: it comes from a survey; ``source``: what it is taken from, where other metrics are taken from the same, so
+    that their figures move together; ``rescored``: its published score was made by another rule,
     so it is always scored from the value. ``unknown``: what is not known of its rule: "model" (then
     the model is "published": scores are taken as they are published), "standard" or "floor" (then
     there is no number, and ``between`` may name values seen on either side of it); ``inferred``: keys
@@ -257,6 +258,7 @@ class Metric:
     averaged: Annotated[bool, Field(strict=True)] = True
     spread: Spreading = field(default_factory=Spreading)
     survey: Annotated[bool, Field(strict=True)] = False
+    source: Text | None = None
     rescored: Annotated[bool, Field(strict=True)] = False
     unknown: tuple[Literal["model", "standard", "floor"], ...] = ()
     between: tuple[Number, Number] | None = None
