@@ -17,7 +17,7 @@ import pandas as pd
 from nofcore import periods, scoring, wording
 from nofcore import release as releases
 from nofcore.errors import InputError
-from nofcore.framework import Combined, Framework, Metric, Override, Scale, newest
+from nofcore.framework import Combined, Framework, Metric, Override, Scale, Segments, newest
 from nofcore.notes import NO_RANKS, NO_SEGMENTS, ROUTINE, Note
 from nofcore.ranking import minimum_ranks, place_type
 from nofcore.release import Release
@@ -666,8 +666,7 @@ def _cut_offs(trusts, release: Release, framework: Framework, notes: list[str]) 
     """Segment cut-offs by type ("" = all types), in hundredths, unrounded."""
     rule = framework.segments
     if rule.rule == "thresholds":
-        # Thresholds such as 2.32 have no exact binary form; in hundredths they are whole.
-        return {"": tuple(round(cut * 10**framework.average.decimals, 6) for cut in rule.thresholds)}
+        return _thresholds(framework)
     known = trusts[trusts["average_score"].notna() & trusts["trust_type"].isin(framework.trust_types)]
     strangers = sorted(set(trusts["trust_type"]) - set(framework.trust_types))
     if strangers:
@@ -675,15 +674,44 @@ def _cut_offs(trusts, release: Release, framework: Framework, notes: list[str]) 
             f"{release.quarter}: the framework has no rules for {', '.join(strangers)}; left out of pools and cut-offs"
         )
     if rule.pool == "type":
-        return {
-            name: tuple(cut_offs(rows["hundredths"].to_numpy(), rule.percentiles))
-            for name, rows in known.groupby("trust_type")
-        }
+        return _percentiles(known, rule)
     missing = sorted(set(framework.trust_types) - set(known["trust_type"]))
-    pool = np.concatenate([known["hundredths"].to_numpy(), averages_elsewhere(known, framework, release.quarter)])
-    found = tuple(cut_offs(pool, rule.percentiles))
-    notes.append(_cut_off_note([cut / 10**framework.average.decimals for cut in found], known, missing, release))
-    return {"": found}
+    found = _percentiles(known, rule, averages_elsewhere(known, framework, release.quarter))
+    shown = [cut / 10**framework.average.decimals for cut in found[""]]
+    notes.append(_cut_off_note(shown, known, missing, release))
+    return found
+
+
+def cut_offs_of_averages(table: LeagueTable) -> dict[str, tuple[float, ...]]:
+    """Segment cut-offs, as `LeagueTable.cut_offs`, by the rules of a table from its averages, published ones among them.
+
+    Empty where the rules are not known, or an average, or those of a whole type, are missing.
+    """
+    framework, trusts = table.framework, table.trusts
+    if framework is None:
+        return {}
+    if framework.segments.rule == "thresholds":
+        return _thresholds(framework)
+    rows = trusts[trusts["trust_type"].isin(framework.trust_types)]
+    if rows["average_score"].isna().any() or set(rows["trust_type"]) != set(framework.trust_types):
+        return {}
+    return _percentiles(rows, framework.segments)
+
+
+def _thresholds(framework: Framework) -> dict[str, tuple[float, ...]]:
+    # Thresholds such as 2.32 have no exact binary form; in hundredths they are whole.
+    return {"": tuple(round(cut * 10**framework.average.decimals, 6) for cut in framework.segments.thresholds)}
+
+
+def _percentiles(
+    rows: pd.DataFrame, rule: Segments, elsewhere: np.ndarray | None = None
+) -> dict[str, tuple[float, ...]]:
+    """Cut-offs at the percentiles of these averages and those from ``elsewhere`` (hundredths)."""
+    if rule.pool == "type":
+        types = rows.groupby("trust_type")["hundredths"]
+        return {name: tuple(cut_offs(of_type.to_numpy(), rule.percentiles)) for name, of_type in types}
+    pool = rows["hundredths"].to_numpy()
+    return {"": tuple(cut_offs(pool if elsewhere is None else np.concatenate([pool, elsewhere]), rule.percentiles))}
 
 
 def averages_elsewhere(known: pd.DataFrame, framework: Framework, quarter: str) -> np.ndarray:

@@ -18,6 +18,8 @@ from nofcore.release import Archive
 from nofcore.stability import Persistence, Stability
 from nofcore.wording import plural
 
+OWN_AVERAGE = "the rules do not average as the official ones do, and only such averages are drawn"
+
 
 @dataclass(frozen=True)
 class Study:
@@ -50,6 +52,12 @@ class Study:
         return self.movement.before.quarter, self.movement.after.quarter
 
     @property
+    def own_average(self) -> bool:
+        """Whether the rules of one of the quarters do not average as the official ones do, so that nothing is drawn."""
+        tables = (self.movement.before, self.movement.after)
+        return any(one.framework is not None and not one.framework.plain_average for one in tables)
+
+    @property
     def who(self) -> str:
         """The trusts of the type, in words."""
         return plural(self.trust_type)
@@ -68,7 +76,7 @@ def study(
     return Study(
         moved,
         tuple(tables[start:]),
-        _or_reason(decomposition.decompose, moved),
+        _or_reason(decomposition.decompose, moved, movement.nearest_flags(tables, moved)),
         _or_reason(change_ranges.paired_bootstrap, moved, draws, seed),
         stability.rank_ranges(moved, drawn),
         stability.stability(moved, draws, seed),

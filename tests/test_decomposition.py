@@ -286,6 +286,31 @@ def test_flags_that_make_no_difference_are_carried_over_and_said():
     assert "70 are taken to be as in the other quarter" in found.notes[0]
 
 
+def test_flags_that_no_quarter_of_two_shows_are_those_of_the_nearest_that_does():
+    """Q3 to Q4 2025/26, acute: the flags of Q1 are published for all; 61 of the 69 trusts whose flag made no difference
+    then had it. Without Q1 they are taken to be up, never down; a note says how far the split hangs on them."""
+    moved = movement.between(table(Q3), table(Q4), ACUTE)
+    flags = movement.nearest_flags([table(Q1), table(Q2), table(Q3), table(Q4)], moved)
+    shown = {r["trust_code"]: float(r["in_deficit"]) for r in makers.table("league_tables") if r["quarter"] == Q1}
+    hidden = moved.trusts.index[moved.trusts["flagged_before"].isna() & moved.trusts["flagged_after"].isna()]
+    assert len(hidden) > 50
+    later = {
+        code for code in hidden if movement.between(table(Q2), table(Q3), ACUTE).trusts["flagged_before"].notna()[code]
+    }
+    assert all(flags[code] == shown[code] for code in hidden if code not in later)
+    found = decompose(moved, flags)
+    assert found.adds_up()
+    assert "as in the nearest quarter that shows them" in found.notes[0]
+    assert "up, as no quarter shows them" not in " ".join(found.notes)
+    assert found.notes[-1].startswith(f"Were the {len(hidden)} flags that neither quarter shows the other way")
+    alone = decompose(moved)
+    assert f"{len(hidden)} are taken to be up, as no quarter shows them" in alone.notes[0]
+    assert alone.parts()["cut_offs"].abs().mean() < 1  # 0.54 with all of them up, 1.87 with all down
+    # Liverpool Women's: -18.2 places by cut-offs if its flag is down, which in Q1 was up.
+    assert shown["REP"] == 1
+    assert abs(found.parts().at["REP", "cut_offs"]) < 1
+
+
 # --- other rules ----------------------------------------------------------------------------------
 
 
@@ -443,7 +468,7 @@ def test_segments_by_the_new_cut_offs_alone_against_the_published_figures():
                 other += (max(segment, 3) if row["in_deficit"] == "1" else segment) != int(float(row["segment"]))
         assert other == count
         moved = movement.between(table(Q4), rebuilt_of("Q1 2026/27"), trust_type)
-        assert decomposition.other_segments_by_cut_offs(moved) == count
+        assert decomposition.other_segments_by_cut_offs(moved) == (count, count)
     unknown = replace(table(Q4), framework=None)
     assert decomposition.other_segments_by_cut_offs(movement.between(unknown, table("Q1 2026/27"), AMBULANCE)) is None
 
@@ -467,7 +492,7 @@ def test_two_years_of_rules_need_metric_rows():
 def test_every_state_is_a_table_of_its_own():
     """64 states; a player that has nothing to switch changes none of them."""
     moved = movement.between(table(Q1), table(Q4), AMBULANCE)
-    _, sides, _ = decomposition._sides(moved, movement.paired_items(moved))
+    _, sides, *_ = decomposition._sides(moved, movement.paired_items(moved), None)
     ranks = sides.all_ranks()
     assert ranks.shape == (2,) * 6 + (10,)
     for state in product((0, 1), repeat=5):

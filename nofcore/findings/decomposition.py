@@ -17,6 +17,11 @@ PARTS = {
 }
 
 
+KINDS = {"percentiles": "percentiles of the averages", "thresholds": "fixed thresholds"}
+OF_AVERAGES = {"own": "its own average", "others": "other trusts' averages"}
+"""What two parts are called where no scores are at hand."""
+
+
 def about_decomposition(found: Study) -> Text:
     """What the parts of a change of rank mean, and which are large."""
     if isinstance(found.decomposition, str):
@@ -50,13 +55,22 @@ def about_decomposition(found: Study) -> Text:
     elif found.movement.rules_changed:
         said += [
             "Across the change of rules, three kinds of part are told apart. Performance: own scores and other trusts' scores, "
-            "of the metrics that both years score by the same rule. Rules: the cut-offs, quartiles before and fixed "
-            "thresholds now. Not to be split: the set of metrics, that is, metrics that are new, gone, or scored by another "
+            "of the metrics that both years score by the same rule. Rules: the cut-offs"
+            f"{_kinds_of_cut_offs(found)}. Not to be split: the set of metrics, that is, metrics that are new, gone, or scored by another "
             "rule; the change of such a score is of both. Which metrics have the same rule is our inference from the scores "
             "of both years.",
             _of_averages(found, split),
         ]
     return Text((*said, *map(sentence, split.notes)))
+
+
+def _kinds_of_cut_offs(found: Study) -> str:
+    """Where the two years segment in different ways: which."""
+    tables = (found.movement.before, found.movement.after)
+    before, after = (one.framework.segments.rule if one.framework else "" for one in tables)
+    if not before or not after or before == after:
+        return ""
+    return f", {KINDS[before]} before and {KINDS[after]} now"
 
 
 def _of_averages(found: Study, split: Decomposition) -> str:
@@ -105,6 +119,6 @@ def parts_of(found: Study, code: str) -> list[str]:
     shown = parts[parts.abs() >= 0.05].sort_values(key=abs, ascending=False)
     if shown.empty:
         return []
-    names = PARTS if found.decomposition.by_items[code] else PARTS | {"own": "its own average"}
+    names = PARTS if found.decomposition.by_items[code] else PARTS | OF_AVERAGES
     listed = ", ".join(f"{names[name]} {signed(part, 1)}" for name, part in shown.items())
     return [f"Places gained by part: {listed}."]
