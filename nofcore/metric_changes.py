@@ -28,7 +28,8 @@ class MetricChanges:
 
     ``rows``: trust_code, trust_name, metric_id (of the value; of the score where only that is published), metric
     (short name), better ("low" or "high"), unit, value, period and score with _before and _after, score_change, what
-    (`COMPARED`, or why it is not compared), new_figure (compared, and the value or the end of its period changed).
+    (`COMPARED`, or why it is not compared), new_figure (compared, and the value or the end of its period changed; a
+    metric whose values are the same for every trust has none, whatever its period is called).
     """
 
     rows: pd.DataFrame
@@ -71,8 +72,10 @@ def metric_changes(movement: Movement, before: Release, after: Release) -> Metri
         rows[name] = rows[f"{name}_after"].fillna(rows[f"{name}_before"])
     rows["unit"] = rows["unit_before"].fillna(rows["unit_after"])
     rows["what"] = _what(rows)
-    moved = rows["value_before"].ne(rows["value_after"]) | _other_period(rows, frameworks)
-    rows["new_figure"] = moved & rows["what"].isin(COMPARED)
+    differs = rows["value_before"].ne(rows["value_after"])
+    compared = rows["what"].isin(COMPARED)
+    any_differs = (differs & compared).groupby(level="metric_id").transform("any")
+    rows["new_figure"] = compared & any_differs & (differs | _other_period(rows, frameworks))
     rows["score_change"] = (rows["score_after"] - rows["score_before"]).round(2)
     rows = rows.reset_index()
     rows.insert(1, "trust_name", rows["trust_code"].map(movement.trusts["trust_name"]))

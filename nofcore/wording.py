@@ -112,3 +112,17 @@ def decimal(value: float, decimals: int = 2) -> str:
 def as_given(value: float) -> str:
     """A number with as many digits as it has, a true minus before it where it is below 0."""
     return f"{value:g}".replace("-", "−")
+
+
+def shares(low: float, high: float) -> str:
+    """Two shares (0 to 1) in per cent without the sign: "35 to 67", or "35" where they are alike; neither 0 nor 100 is
+    said of what is not."""
+    first, last = _percent(low), _percent(high)
+    return first if first == last else f"{first} to {last}"
+
+
+def _percent(share: float) -> str:
+    text = f"{100 * share:.0f}"
+    if text == "100" and share < 1:
+        return "more than 99"
+    return "fewer than 1" if text == "0" and share > 0 else text

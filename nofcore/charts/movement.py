@@ -13,14 +13,12 @@ from nofcore.change_ranges import CANNOT_TELL, ChangeRanges
 from nofcore.charts.base import MISSING, NAMED_IN_PLOT, SEGMENT_COLOURS, STYLE, Chart, make_axes, spots
 from nofcore.decomposition import Decomposition
 from nofcore.league import LeagueTable
-from nofcore.movement import Movement
+from nofcore.movement import LARGEST, Movement, largest
 from nofcore.tables.movement import parts_shown
 from nofcore.wording import Text, plural, signed, singular
 
 RISE, FALL = SEGMENT_COLOURS[1], SEGMENT_COLOURS[4]
 INK = "#212b32"
-LARGEST = 5
-"""Rises and falls that a chart names."""
 
 
 def short_name(name: str) -> str:
@@ -28,16 +26,6 @@ def short_name(name: str) -> str:
     for ending in (" NHS Foundation Trust", " NHS Trust"):
         name = name.removesuffix(ending)
     return name
-
-
-def largest(movement: Movement, each: int = LARGEST, trust: str | None = None) -> list[str]:
-    """Codes of the largest rises, then of the largest falls (last the largest), and of a trust that is asked for."""
-    order = movement.trusts["gained"].sort_values(ascending=False, kind="stable")
-    codes = [
-        *order.index[: min(each, int((order > 0).sum()))],
-        *order.index[len(order) - min(each, int((order < 0).sum())) :],
-    ]
-    return [trust, *codes] if trust in order.index and trust not in codes else codes
 
 
 def rank_flow(path: Sequence[LeagueTable], movement: Movement, trust: str | None = None) -> Chart:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from math import ceil, isnan
+
+import pandas as pd
+
 from nofcore.change_ranges import CANNOT_TELL
 from nofcore.decomposition import Decomposition
 from nofcore.exchange import TOLD
 from nofcore.findings.decomposition import parts_of
 from nofcore.framework import is_own
-from nofcore.movement_study import Study
-from nofcore.wording import Bullets, Text, counted, sentence, signed
+from nofcore.movement import largest
+from nofcore.movement_study import OWN_AVERAGE, Study
+from nofcore.wording import Bullets, Text, counted, decimal, sentence, signed
 
 SHOWN = 3
 """Largest rises and falls that are told in words."""
@@ -48,24 +53,32 @@ def _noise_in_short(found: Study) -> list[str]:
         return [f"Which of these moves are more than noise cannot be said: {reason_for(found)}."]
     rows = found.ranges.table()
     told, chance = int(rows["change_told"].sum()), _about(rows["by_chance"].sum())
+    if found.ranges.untestable == len(rows):
+        return [f"{TOO_FEW}, so of none can it be told whether its average changed by more than noise."]
+    limit = [_untestable(found)] if found.ranges.untestable else []
     if not told:
-        return [f"No change of average can be told from noise; chance alone would give {chance}."]
-    if not _beyond_chance(found):
-        return [
-            f"{told} of {len(rows)} changes of average {'looks' if told == 1 else 'look'} like more than noise, where chance "
-            f"alone would give {chance}: one cannot tell of any trust that its average changed by more than noise."
-        ]
-    return [
-        f"{told} of {len(rows)} changes of average {'is' if told == 1 else 'are'} more than noise, where chance alone would "
-        f"give {chance}; for the rest one cannot tell."
-    ]
+        return [f"No change of average can be told from noise; chance alone would give {chance}.", *limit]
+    looks = f"{told} of {len(rows)} changes of average {'looks' if told == 1 else 'look'} like more than noise"
+    if found.ranges.beyond_chance():
+        return [f"{looks}; {chance} would by chance. For the rest one cannot tell.", *limit]
+    single = int((rows["verdict"] != CANNOT_TELL).sum())
+    if single:
+        return [f"{looks}, where chance alone would give {chance}; only {single} can be told among so many.", *limit]
+    return [f"{looks}, where chance alone would give {chance}: too few more to tell of any one trust.", *limit]
 
 
-def _beyond_chance(found: Study) -> bool:
-    """Whether more changes are told from noise than chance gives, by two standard deviations of a count."""
-    rows = found.ranges.table()
-    chance = rows["by_chance"].sum()
-    return bool(rows["change_told"].sum() > chance + 2 * max(chance, 1) ** 0.5)
+TOO_FEW = (
+    "No trust has six metrics with a new score in both quarters, the fewest with which a change can be told from noise"
+)
+
+
+def _untestable(found: Study) -> str:
+    """How many trusts could not have been told from noise, however large their change."""
+    count, total = found.ranges.untestable, len(found.ranges.trusts)
+    return (
+        f"For {count} of {total} no change could have been told, however large: fewer than six of their metrics have a new "
+        "score, those of one survey counted once."
+    )
 
 
 def _about(number: float) -> str:
@@ -75,7 +88,20 @@ def _about(number: float) -> str:
 def _half(median: float) -> str:
     if median < 1:
         return "at least half did not move"
-    return f"half moved {counted(int(median + 0.5), 'place')} or more"
+    return f"half moved {counted(ceil(median), 'place')} or more"
+
+
+def download_tables(found: Study) -> dict[str, tuple[str, pd.DataFrame]]:
+    """Files that a page offers beside its tables: every trust's change in numbers."""
+    of_ranks = found.rank_ranges.rename(columns={"outside": "rank_outside", "by_chance": "rank_outside_by_chance"})
+    table = found.movement.trusts.rename_axis("trust_code").join(of_ranks)
+    if not isinstance(found.ranges, str):
+        drawn = found.ranges.table()
+        table = table.join(drawn.drop(columns=["trust_name", "average_change", "gained"]))
+    if isinstance(found.decomposition, Decomposition):
+        table = table.join(found.decomposition.parts().add_prefix("part_"))
+    what = "Every trust's change in numbers: both quarters, ranges with their Monte Carlo errors, parts of the change of rank"
+    return {"changes": (what, table.reset_index())}
 
 
 def reason_for(found: Study) -> str:
@@ -83,6 +109,8 @@ def reason_for(found: Study) -> str:
     if found.not_comparable:
         return found.not_comparable
     tables = (found.movement.before, found.movement.after)
+    if found.own_average:
+        return OWN_AVERAGE
     missing = [rebuilt.quarter for rebuilt in tables if not rebuilt.of(found.trust_type)["recomputed"].any()]
     if missing:
         return f"no metric rows of {found.who} are at hand for {' and '.join(missing)}"
@@ -91,18 +119,20 @@ def reason_for(found: Study) -> str:
 
 def _agreement_in_short(found: Study) -> str:
     rho = found.stability.observed.spearman[0]
-    said = f"The ranks of the two quarters have a Spearman correlation of {rho:.2f}"
+    if isnan(rho):
+        return f"With {counted(len(found.movement.trusts), 'trust')} in both tables their ranks have no correlation."
+    said = f"The ranks of the two quarters have a Spearman correlation of {decimal(rho)}"
     if found.stability.noise is None:
         return f"{said}."
     row = found.stability.table().loc["spearman"]
     if found.stability.exchanged is not None:
         return (
-            f"{said}; if only chance had set which way each metric moved, it would be {row['exchanged']:.2f} "
-            f"(95 % range {row['exchanged_low']:.2f} to {row['exchanged_high']:.2f})."
+            f"{said}; if only chance had set which way each metric moved, it would be {decimal(row['exchanged'])} "
+            f"(95 % range {decimal(row['exchanged_low'])} to {decimal(row['exchanged_high'])})."
         )
     return (
         f"{said}; two tables of {found.stability.noise_quarter}, each with metrics drawn anew, would have "
-        f"{row['noise']:.2f} (95 % of them between {row['noise_low']:.2f} and {row['noise_high']:.2f})."
+        f"{decimal(row['noise'])} (95 % of them between {decimal(row['noise_low'])} and {decimal(row['noise_high'])})."
     )
 
 
@@ -111,7 +141,7 @@ def facts(found: Study) -> dict[str, str]:
     moved = found.movement.trusts
     given = {
         "Trusts in both quarters": str(len(moved)),
-        "Middle change of rank": f"{moved['gained'].abs().median():.0f} places",
+        "Middle change of rank": f"{moved['gained'].abs().median():g} places",
         "Spearman correlation": f"{found.stability.observed.spearman[0]:.3f}",
         "Changed segment": f"{int(moved['segment_changed'].sum())} of {len(moved)}",
     }
@@ -197,10 +227,10 @@ def _not_comparable(found: Study) -> str:
 
 def movers(found: Study, trust: str | None = None) -> Bullets:
     """The largest rises and falls in sentences, and the trust asked for before them."""
-    order = found.movement.trusts["gained"].sort_values(kind="stable")
-    codes = [*order.index[::-1][:SHOWN], *order.index[:SHOWN]]
-    codes = [code for code in codes if order[code]]
-    if trust in order.index:
+    gained = found.movement.trusts["gained"]
+    picked = largest(found.movement, SHOWN)
+    codes = [code for code in picked if gained[code] > 0] + [code for code in picked[::-1] if gained[code] < 0]
+    if trust in gained.index:
         codes = [trust, *(code for code in codes if code != trust)]
     return Bullets(tuple(about_trust(found, code) for code in dict.fromkeys(codes)))
 
@@ -218,7 +248,9 @@ def _range_of(found: Study, code: str) -> list[str]:
     row = found.movement.trusts.loc[code]
     averages = f"Its average went from {row['average_before']:.2f} to {row['average_after']:.2f}"
     if isinstance(found.ranges, str) or code not in found.ranges.trusts.index:
-        why = "the rules changed" if found.movement.rules_changed else "no metric rows are at hand for both quarters"
+        why = "no metric rows are at hand for both quarters"
+        if isinstance(found.ranges, str):
+            why = "the rules changed" if found.movement.rules_changed else reason_for(found)
         return [f"{averages}; as {why}, one cannot tell whether that is more than noise."]
     drawn = found.ranges.table().loc[code]
     said = (
@@ -228,21 +260,29 @@ def _range_of(found: Study, code: str) -> list[str]:
     )
     if drawn["verdict"] == CANNOT_TELL:
         other = ""
-        if drawn["change_told"]:
-            other = " On these metrics it did change, but the set of metrics changed too."
+        if not drawn["by_chance"]:
+            other = " Too few of its metrics have a new score for any change to be told from noise."
+        elif drawn["change_told"] and not _same_way_published(drawn):
+            other = " On these metrics it looks like more than noise, but the set of metrics changed too."
+        elif drawn["change_told"]:
+            other = " By itself it looks like more than noise, but no more trusts do than chance alone gives."
         elif drawn["change_low"] > 0 or drawn["change_high"] < 0:
             other = (
                 " The range excludes no change, but over so few metrics chance alone would give as large a change "
                 f"{_chance(drawn['p_value'])}."
             )
         return [f"{said}: one cannot tell whether it got better or worse.{other}"]
-    many = "" if _beyond_chance(found) else " No more trusts are told from noise than chance alone gives."
     close = " Another seed may put the end of the range at no change." * bool(drawn["change_unsure"])
     return [
-        f"{said}: {drawn['verdict']}. Chance alone would give as large a change {_chance(drawn['p_value'])}.{close}{many} "
+        f"{said}: {drawn['verdict']}. Chance alone would give as large a change {_chance(drawn['p_value'])}.{close} "
         f"With other metrics of the same kind its places gained would lie between {signed(drawn['gained_low'], 0)} and "
         f"{signed(drawn['gained_high'], 0)} (95 % range)."
     ]
+
+
+def _same_way_published(drawn) -> bool:
+    """Whether the published average changed to the same side as that of the shared metrics."""
+    return drawn["average_change"] * drawn["shared_change"] > 0
 
 
 def _chance(share: float) -> str:
@@ -259,7 +299,8 @@ def about_ranges(found: Study) -> Text:
         return Text((*said, *([] if found.not_comparable else _outside(found))))
     rows = found.ranges.table()
     told, n = int(rows["change_told"].sum()), len(rows)
-    better, worse = (int((rows["verdict"] == verdict).sum()) for verdict in ("better", "worse"))
+    clear = rows[rows["change_told"] & (rows["average_change"] * rows["shared_change"] > 0)]
+    better, worse = (int((sign * clear["shared_change"] < 0).sum()) for sign in (1, -1))
     chance = rows["by_chance"].sum()
     excluded = int(((rows["change_low"] > 0) | (rows["change_high"] < 0)).sum())
     said = [
@@ -269,15 +310,17 @@ def about_ranges(found: Study) -> Text:
         "method is ours.",
         f"{_exclude(excluded, n)} no change. But a trust has only {rows['shared'].median():.0f} such metrics in the middle "
         f"case, {rows['changed'].median():.0f} of them with a changed score, and ranges over so few are too narrow: where "
-        "nothing changes, about one in eight excludes no change. So a change is told from noise only if, besides, no "
-        f"more than {100 * TOLD:.0f} % of all exchanges of its old and new scores give as large a one. Such a test is wrong in at most "
-        f"{100 * TOLD:.0f} % of the trusts that did not change, whatever their number of metrics; where metrics move together, "
-        "somewhat more often.",
+        "nothing changes, about one in eight excludes no change (simulated with nine metrics). So a change is told from noise "
+        f"only if, besides, no more than {100 * TOLD:.0f} % of all exchanges of its old and new scores give as large a one, those "
+        f"of one survey exchanged together. Such a test is wrong in at most {100 * TOLD:.0f} % of the trusts that did not change, "
+        "whatever their number of metrics; where other metrics move together, somewhat more often.",
         f"{told or 'No'} of {n} changes {'is' if told == 1 else 'are'} told from noise so: {better} for the better, {worse} "
         f"for the worse{_opposite(told - better - worse)}. By chance alone {_about(chance)} would be. {_so(found, told)}"
         if told
         else f"No change of {n} is told from noise so; by chance alone {_about(chance)} would be. {_so(found, told)}",
     ]
+    if found.ranges.untestable:
+        said.append(_untestable(found))
     if found.movement.rules_changed:
         said.append("Only metrics that both years score by the same rule are in these ranges.")
     unsure = int(rows["change_unsure"].sum())
@@ -294,7 +337,7 @@ def _exclude(count: int, total: int) -> str:
 
 def _needs(found: Study) -> str:
     said = "A change of average or rank is then a fact about the table; one cannot tell whether it is more than noise."
-    if found.not_comparable:
+    if found.not_comparable or found.own_average:
         return said
     return f"{said} NHS England's files with the metric rows of {found.who} can be given with --data."
 
@@ -311,11 +354,14 @@ def _opposite(count: int) -> str:
 
 
 def _so(found: Study, told: int) -> str:
-    if _beyond_chance(found):
+    if found.ranges.beyond_chance():
         return "So some of these trusts changed; which of them is not certain."
     if not told:
         return "So no trust can be said to have changed."
-    return "So there are no more than chance may give, and none of them should be singled out."
+    single = int((found.ranges.table()["verdict"] != CANNOT_TELL).sum())
+    if single:
+        return f"So there are no more than chance may give; but {single} would be told even among so many trusts."
+    return "So there are no more than chance may give, and none of them is singled out on this page."
 
 
 def _of_ranks(found: Study) -> str:
@@ -323,10 +369,9 @@ def _of_ranks(found: Study) -> str:
     rows = found.ranges.table()
     told = int(rows["gained_told"].sum())
     return (
-        f"By the same draws {told or 'none'} of {len(rows)} changes of rank {'excludes' if told == 1 else 'exclude'} "
-        "no change. A rank depends "
-        "on other trusts and on the override too. Where old and new scores of all trusts were exchanged at random, 3 to "
-        "7 % of the changes of rank excluded no change (mental health and community trusts, 2025/26)."
+        f"By the same draws the ranges of {told or 'none'} of {len(rows)} changes of rank "
+        f"{'excludes' if told == 1 else 'exclude'} no change. A rank depends on other trusts and on the override too, and some "
+        "of these ranges exclude no change by chance, as those of the averages do."
     )
 
 
@@ -348,11 +393,8 @@ def limitations(found: Study) -> Text:
     said = []
     if not isinstance(found.ranges, str):
         said = [
-            "A trust's items stand for other metrics only as far as they are a fair sample of them; items of one "
-            "domain tend to move "
-            "together, which makes ranges too narrow and lets more exclude no change by chance than is said here. With "
-            "few items ranges "
-            "are lumpy.",
+            "A trust's items stand for other metrics only as far as they are a fair sample of them. Items that move together, "
+            "such as the questions of one survey, make ranges too narrow. With few items ranges are lumpy.",
         ]
         several = int((found.ranges.trusts[["only_before", "only_after"]].sum(axis=1) > 0).sum())
         if several:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from nofcore.decomposition import other_segments_by_cut_offs
 from nofcore.metric_changes import BETTER, WORSE
-from nofcore.movement_study import Study
+from nofcore.movement_study import OWN_AVERAGE, Study
 from nofcore.stability import Stability
-from nofcore.wording import Text, counted, decimal
+from nofcore.wording import Text, counted, decimal, shares
 
 SURE = 0.95
 """A trust is said to belong in a segment surely from this probability."""
@@ -21,9 +23,10 @@ def about_segments(found: Study) -> Text:
     if len(known) == len(changed) and len(changed):
         count = int(known.sum())
         said.append(
-            f"For {count or 'none'} of these the financial override began or ceased to act: in one of the two "
-            "quarters, and not in the "
+            f"For {count} of these the financial override began or ceased to act: in one of the two quarters, and not in the "
             "other, the trust is in a worse segment than its average alone would give."
+            if count
+            else "For none of these did the financial override begin or cease to act."
         )
     if found.movement.rules_changed:
         said += _by_rules_alone(found)
@@ -42,12 +45,14 @@ def about_segments(found: Study) -> Text:
 
 
 def _by_rules_alone(found: Study) -> list[str]:
-    count = other_segments_by_cut_offs(found.movement)
+    counts = other_segments_by_cut_offs(found.movement)
     old, new = found.quarters
-    if count is None:
+    if counts is None:
         return ["How many would have changed by the new cut-offs alone is not known."]
+    fewest, most = counts
+    many = f"{fewest} to {most} (not all flags are known)" if fewest < most else most or "none"
     return [
-        f"With their averages and flags of {old}, {count or 'none'} would be in another segment by the cut-offs of {new} "
+        f"With their averages and flags of {old}, {many} would be in another segment by the cut-offs of {new} "
         "alone: that is the rules, not performance."
     ]
 
@@ -55,13 +60,12 @@ def _by_rules_alone(found: Study) -> list[str]:
 def about_stability(found: Study) -> Text:
     """How far two quarters agree, beside noise alone."""
     steady = found.stability
-    if steady.noise is None:
+    if np.isnan(steady.observed.spearman[0]):
         return Text(
-            (
-                "How far noise alone would move the ranks is not known: no quarter of the two has metric rows of all "
-                f"{found.who}.",
-            )
+            (f"With {counted(len(found.movement.trusts), 'trust')} in both tables their ranks have no correlation.",)
         )
+    if steady.noise is None:
+        return Text((f"How far noise alone would move the ranks is not known: {_no_noise(found)}.",))
     shared = "Real quarters share most of their metrics, so if nothing changed they would agree more than that."
     if found.movement.rules_changed:
         shared = "These two quarters follow different rules, and only part of their metrics are the same."
@@ -73,21 +77,27 @@ def about_stability(found: Study) -> Text:
     if steady.exchanged is not None:
         said.append(
             "Chance directions: the same two quarters, with the old and the new score of each metric of each trust "
-            "exchanged at random. Every metric moves as far as it did, and those without a new figure stay; only which way "
+            "exchanged at random, those from one survey together. Every metric moves as far as it did, and those without a new figure stay; only which way "
             f"is left to chance. {_directed(steady)}"
         )
     return Text(tuple(said))
 
 
+def _no_noise(found: Study) -> str:
+    if found.own_average:
+        return OWN_AVERAGE
+    return f"no quarter of the two has metric rows of all {found.who}"
+
+
 def _directed(steady: Stability) -> str:
     """Whether the tables differ more than exchanges of old and new scores do."""
     row = steady.table().loc["spearman"]
-    seen = f"The correlation of {row['observed']:.2f}"
-    span = f"({row['exchanged_low']:.2f} to {row['exchanged_high']:.2f})"
+    seen = f"The correlation of {decimal(row['observed'])}"
+    span = f"({decimal(row['exchanged_low'])} to {decimal(row['exchanged_high'])})"
     if row["observed"] < row["exchanged_low"]:
         return (
             f"{seen} is below the 95 % range of these {span}: taken together, the metrics of some trusts moved the same way "
-            "more than chance would have it, so not all of this change is chance."
+            "more than chance would have it if they were independent of one another, so this change is probably not all chance."
         )
     if row["observed"] > row["exchanged_high"]:
         return f"{seen} is above the 95 % range of these {span}: the order changed less than chance would change it."
@@ -96,7 +106,7 @@ def _directed(steady: Stability) -> str:
 
 def _apart(steady: Stability) -> str:
     row = steady.table().loc["spearman"]
-    seen = f"The correlation of {row['observed']:.2f}"
+    seen = f"The correlation of {decimal(row['observed'])}"
     if row["observed"] > row["noise_high"]:
         return f"{seen} is above the 95 % range of these: the order changed less than other metrics would change it."
     if row["observed"] < row["noise_low"]:
@@ -108,11 +118,13 @@ def about_regression(found: Study) -> Text:
     """How far both ends of the table drifted back."""
     steady, moved = found.stability, found.movement.trusts
     top, bottom = (moved["rank_before"] <= steady.ends).sum(), (moved["rank_before"] > steady.size - steady.ends).sum()
+    if steady.trusts < 2:
+        return Text(())
     table = steady.table()
     said = []
     for name, which, count in (("top_drift", "first", top), ("bottom_drift", "last", bottom)):
         row = table.loc[name]
-        text = f"The {which} {count} of {found.quarters[0]} moved {_back(row['observed'])}"
+        text = f"{counted(count, 'trust')} in the {which} {_places(steady.ends)} of {found.quarters[0]} moved {_back(row['observed'])}"
         if steady.noise is not None:
             span = f"95 % of draws {row['noise_low']:.1f} to {row['noise_high']:.1f}"
             text += f"; other metrics would move them back {row['noise']:.1f} ({span})"
@@ -127,6 +139,10 @@ def about_regression(found: Study) -> Text:
             "top or of recovery at the bottom (regression to the mean).",
         )
     )
+
+
+def _places(number: int) -> str:
+    return "place" if number == 1 else f"{number} places"
 
 
 def _back(drift: float) -> str:
@@ -144,9 +160,11 @@ def about_persistence(found: Study) -> Text:
         span = f"both quarters at hand, {lasting.quarters[0]} and {lasting.quarters[-1]}"
     said = [
         f"Of {counted(lasting.started, 'trust')} in segment {lasting.segment} in {lasting.quarters[0]}, "
-        f"{staying or 'none'} "
-        f"{'was' if staying == 1 else 'were'} there in {span}."
+        f"{staying or 'none'} {'was' if staying == 1 else 'were'} there in {span}."
     ]
+    if len(lasting.not_in_all):
+        gone = and_list([f"{name} ({code})" for code, name in lasting.not_in_all.items()])
+        said[0] += f" Not ranked in every one of these quarters: {gone}."
     if staying and lasting.drawn:
         said += _how_surely(found)
     if found.movement.rules_changed:
@@ -180,17 +198,12 @@ def _belonging(found: Study, quarters: str) -> str:
     low, high = float(belongs.min(axis=None)), float(belongs.max(axis=None))
     sure = int((belongs >= SURE).all(axis=1).sum())
     return (
-        f"Belongs there: the probability with luck allowed for, {_percents(low, high)} in these trusts and quarters; for "
+        f"Belongs there: the probability with luck allowed for, {shares(low, high)} % in these trusts and quarters; for "
         f"{sure or 'none'} it is 95 % or more in {quarters}. It is the probability that the average over all metrics of "
         "the kind would put the trust there, if scores are independent from metric to metric and trusts of the type differ "
         "as a normal distribution does (empirical Bayes; the method is ours). It is not the probability that care is poor, "
         "and errors of measurement are hardly in it."
     )
-
-
-def _percents(low: float, high: float) -> str:
-    first, last = f"{100 * low:.0f}", f"{100 * high:.0f}"
-    return f"{first} %" if first == last else f"{first} to {last} %"
 
 
 def and_list(names) -> str:
@@ -206,7 +219,7 @@ def about_metrics(found: Study) -> Text:
     """How many trusts fell though most of their metrics improved."""
     trusts = found.metrics.by_trust()
     trusts = trusts[trusts["new_figures"] > 0]
-    old, new = found.quarters
+    new = found.quarters[1]
     if trusts.empty:
         return Text((f"The metrics cannot be compared: {_no_metrics(found)}.",))
     rows = trusts.join(found.movement.trusts[["gained"]])
@@ -223,12 +236,26 @@ def about_metrics(found: Study) -> Text:
             f"rose, {bad or 'none'} did worse on more than half.",
             _same_way(found),
             f"Compared are metrics with a value in both quarters: {int(trusts['compared'].sum()):,} figures, of which "
-            f"{int(trusts['new_figures'].sum()):,} are new in {new}; the others, such as yearly surveys, are the same "
-            f"figures as in {old}. "
+            f"{int(trusts['new_figures'].sum()):,} are new in {new}; {_not_new(found)} "
             "Better and worse are by the values as published, in the direction that the rules give, however small the "
             "difference.",
         )
     )
+
+
+def _not_new(found: Study) -> str:
+    """Which metrics have the figures of the earlier quarter still."""
+    table = found.metrics.by_metric()
+    stale = table[table["new_figures"] < table["compared"]]
+    if stale.empty:
+        return "none is a figure of the earlier quarter again."
+    listed = and_list(
+        [
+            row["metric"] + f" ({row['compared'] - row['new_figures']})" * bool(row["new_figures"])
+            for _, row in stale.iterrows()
+        ]
+    )
+    return f"the others are the same figures as in {found.quarters[0]}: {listed}."
 
 
 def _no_metrics(found: Study) -> str:

@@ -11,7 +11,7 @@ from nofcore.metric_changes import COMPARED, MetricChanges
 from nofcore.movement import Movement
 from nofcore.stability import Persistence, Stability, transitions
 from nofcore.tables.base import Table
-from nofcore.wording import capital, decimal, plural
+from nofcore.wording import capital, decimal, plural, shares
 
 
 def movers_table(movement: Movement, ranges: ChangeRanges | str) -> Table:
@@ -218,8 +218,8 @@ FIGURES = {
     "mean_change": ("Mean move (places)", 1),
     "median_change": ("Median move (places)", 1),
     "new_segment": ("Trusts in another segment", 0),
-    "top_drift": ("First {ends}: drift back (places)", 1),
-    "bottom_drift": ("Last {ends}: drift back (places)", 1),
+    "top_drift": ("First {ends} places: drift back (places)", 1),
+    "bottom_drift": ("Last {ends} places: drift back (places)", 1),
 }
 
 
@@ -257,7 +257,7 @@ def persistence_table(found: Persistence, trust_type: str) -> Table:
     if found.drawn:
         known = found.belongs.notna().all(axis=1)
         low, high = found.belongs.min(axis=1), found.belongs.max(axis=1)
-        spans = [_percents(*ends) if told else None for told, *ends in zip(known, low, high, strict=True)]
+        spans = [shares(*ends) if told else None for told, *ends in zip(known, low, high, strict=True)]
         if known.any():
             frame["Belongs there (%)"] = spans
             right.append("Belongs there (%)")
@@ -266,9 +266,7 @@ def persistence_table(found: Persistence, trust_type: str) -> Table:
     for quarter in found.drawn:
         frame[f"{quarter} (%)"] = rows[quarter].to_numpy() * 100
     if len(found.drawn) > 1:
-        frame["In all of these (%)"] = [
-            _percents(*ends) for ends in rows[["all_low", "all_high"]].itertuples(index=False)
-        ]
+        frame["In all of these (%)"] = [shares(*ends) for ends in rows[["all_low", "all_high"]].itertuples(index=False)]
         right.append("In all of these (%)")
         said += " In all of these: other metrics in each quarter, to the same in all."
     if found.drawn:
@@ -278,11 +276,6 @@ def persistence_table(found: Persistence, trust_type: str) -> Table:
         f"{found.quarters[-1]}.{said}"
     )
     return Table("persistence", frame, caption, "Trust", right=tuple(right), sortable=len(frame) > 12)
-
-
-def _percents(low: float, high: float) -> str:
-    first, last = f"{100 * low:.0f}", f"{100 * high:.0f}"
-    return first if first == last else f"{first} to {last}"
 
 
 def metric_summary(found: MetricChanges, movement: Movement) -> Table:
