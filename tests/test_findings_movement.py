@@ -180,7 +180,7 @@ def test_trusts_of_which_nothing_could_be_told_are_counted():
     assert few > 20
     assert f"For {few} of 61 no change could have been told" in findings.movement.headline(early)
     ambulance = study(Q1, Q2, AMBULANCE)
-    assert "No trust has six metrics with a new score" in findings.movement.headline(ambulance)
+    assert "The scores of no trust changed on six metrics" in findings.movement.headline(ambulance)
 
 
 def test_ranks_outside_the_range_of_the_first_quarter_against_counting(acute):

@@ -54,7 +54,7 @@ def _noise_in_short(found: Study) -> list[str]:
     rows = found.ranges.table()
     told, chance = int(rows["change_told"].sum()), _about(rows["by_chance"].sum())
     if found.ranges.untestable == len(rows):
-        return [f"{TOO_FEW}, so of none can it be told whether its average changed by more than noise."]
+        return [f"{TOO_FEW}, so for none can it be told whether its average changed by more than noise."]
     limit = [_untestable(found)] if found.ranges.untestable else []
     if not told:
         return [f"No change of average can be told from noise; chance alone would give {chance}.", *limit]
@@ -76,8 +76,8 @@ def _untestable(found: Study) -> str:
     """How many trusts could not have been told from noise, however large their change."""
     count, total = found.ranges.untestable, len(found.ranges.trusts)
     return (
-        f"For {count} of {total} no change could have been told, however large: fewer than six of their metrics have a new "
-        "score, those of one survey counted once."
+        f"For {count} of {total} no change could have been told, however large: their scores changed on fewer than six "
+        "metrics, those of one survey counted once."
     )
 
 
@@ -261,7 +261,7 @@ def _range_of(found: Study, code: str) -> list[str]:
     if drawn["verdict"] == CANNOT_TELL:
         other = ""
         if not drawn["by_chance"]:
-            other = " Too few of its metrics have a new score for any change to be told from noise."
+            other = " Its scores changed on too few metrics for any change to be told from noise."
         elif drawn["change_told"] and not _same_way_published(drawn):
             other = " On these metrics it looks like more than noise, but the set of metrics changed too."
         elif drawn["change_told"]:
