@@ -67,9 +67,7 @@ def _noise_in_short(found: Study) -> list[str]:
     return [f"{looks}, where chance alone would give {chance}: too few more to tell of any one trust.", *limit]
 
 
-TOO_FEW = (
-    "No trust has six metrics with a new score in both quarters, the fewest with which a change can be told from noise"
-)
+TOO_FEW = "The scores of no trust changed on six metrics, the fewest with which a change can be told from noise"
 
 
 def _untestable(found: Study) -> str:
