@@ -12,8 +12,8 @@ import pandera.pandas as pa
 from nofcore.errors import Problem
 from nofcore.framework import Framework, newest, year_of
 from nofcore.merge import FrameworkOf
-from nofcore.official import SHOWN, one_trust_type, slug
-from nofcore.wording import counted
+from nofcore.official import SHOWN, one_trust_type
+from nofcore.wording import counted, slug
 
 
 def _texts(good: Callable[[str], object], error: str) -> pa.Check:
