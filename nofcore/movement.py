@@ -191,7 +191,19 @@ def _identity(metric: Metric) -> str:
 
     Where one type alone reports it, the pool of all types is that of the type.
     """
-    apart = {"score", "value", "name", "short", "domain", "trust_types", "rescored", "survey", "source", "inferred"}
+    apart = {
+        "score",
+        "value",
+        "name",
+        "short",
+        "domain",
+        "trust_types",
+        "rescored",
+        "survey",
+        "source",
+        "whole_steps",
+        "inferred",
+    }
     rule = {field.name: getattr(metric, field.name) for field in fields(metric) if field.name not in apart}
     rule["pool"] = "type" if len(metric.trust_types) == 1 else metric.pool
     return f"{_digits(metric.score)} {rule}"
