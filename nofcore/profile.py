@@ -39,8 +39,7 @@ class Profile:
     why there is none; ``margin``: points by which its average may rise before its own segment gets worse, NaN where
     that cannot happen or the cut-offs are not known; ``up``: (segment, points): the next better segment and what the average
     would have to fall by to enter it if no override held, None in the best one or where the cut-offs are not known;
-    ``unadjusted``: the segment before the override, NaN where it is not known; ``deduced``: whether it follows from the average and the
-    cut-offs, as it is not published; ``flag``: how its override flag is known (`nofcore.flags`), "" where there are no rules to ask;
+    ``unadjusted``: the segment before the override, where it is not published that of the average by the cut-offs, NaN where neither is known; ``flag``: how its override flag is known (`nofcore.flags`), "" where there are no rules to ask;
     ``at_best``: metrics that would bring the next segment at their best score, each alone and all else as it is (metric_id), None where that is not known;
     ``lessons``: for the worst metrics; ``foretold``: of `nofcore.learning.foretold` for its subtype.
     """
@@ -65,7 +64,6 @@ class Profile:
     margin: float
     up: tuple[int, float] | None
     unadjusted: float
-    deduced: bool
     flag: str
     at_best: tuple[str, ...] | None
     lessons: tuple[Lesson, ...]
@@ -114,12 +112,13 @@ def profile(study: Study, code: str) -> Profile:
     metrics = study.metrics[study.metrics["trust_code"] == code].reset_index(drop=True)
     best, worst = ends(metrics)
     method, method_range = _method(study, standing, code)
+    way = _way(study, code)
     return Profile(
         code, study, standing, int(kind["rank"].notna().sum()), drawn, why_not,
         None if drawn is None else study.ranges.shares.loc[code], None if drawn is None else study.ranges.told.loc[code],
         _path(study, code), study.domains[study.domains["trust_code"] == code].reset_index(drop=True), metrics, best, worst,
-        method, method_range, _way(study, code), study.ways, _margin(study, standing), _up(study, standing),
-        *_unadjusted(study, standing), study.flags.get(code, ""), _at_best(study, _way(study, code), metrics),
+        method, method_range, way, study.ways, _margin(study, standing), _up(study, standing),
+        _unadjusted(study, standing), study.flags.get(code, ""), _at_best(study, way, metrics),
         tuple(_lesson(study, row) for _, row in worst.iloc[:LESSONS].iterrows()), _foretold(study, standing),
     )  # fmt: skip
 
@@ -199,11 +198,9 @@ def _place(study: Study, standing: pd.Series) -> int | None:
     return int(league.segments(np.array(int(standing["hundredths"])), np.asarray(cuts)))
 
 
-def _unadjusted(study: Study, standing: pd.Series) -> tuple[float, bool]:
+def _unadjusted(study: Study, standing: pd.Series) -> float:
     published, place = standing["unadjusted_segment"], _place(study, standing)
-    if pd.notna(published) or place is None:
-        return float(published), False
-    return float(place), True
+    return float(published) if pd.notna(published) or place is None else float(place)
 
 
 def _up(study: Study, standing: pd.Series) -> tuple[int, float] | None:
