@@ -381,7 +381,11 @@ def about_metrics(profile: Profile) -> Text:
     if len(pooled):
         said.append(
             f"Of {counted(len(pooled), 'metric')} with a place in a {'whole ' if parts else ''}pool it is in the best quarter in {first} and in the worst in {last}"
-            + (f"; in {across} it shares its place with so many that no quarter can be named." if across else ".")
+            + (
+                f"; in {across} it shares so many places, or so many stay open to it, that no quarter can be named."
+                if across
+                else "."
+            )
         )
     if parts:
         said.append(
