@@ -289,7 +289,7 @@ def _make_report(options) -> int:
         scheduler=options.scheduler,
     )
     try:
-        outcomes = plan.run(request)
+        outcomes = plan.run(request, warn=lambda line: _tell([line]))
     except NoIndexError as error:
         print(table(error.outcomes))
         print(f"nofcore: error: {error}", file=sys.stderr)

@@ -72,8 +72,9 @@ class Request:
     scenarios: tuple[Path, ...] = ()
 
 
-def run(request: Request) -> list[Outcome]:
-    """Make the pages asked for. InputError for an unknown page or trust type, before anything is made."""
+def run(request: Request, warn: Callable[[str], object] = lambda line: None) -> list[Outcome]:
+    """Make the pages asked for. InputError for an unknown page or trust type, before anything is made. warn: called with
+    each line that a user should know of."""
     _codes(request)  # an unknown trust is refused whatever pages are asked for
     pages = [page for name in names(request) for page in PAGES[name](request)]
     if not pages:
@@ -81,7 +82,7 @@ def run(request: Request) -> list[Outcome]:
         if _framework(request) is None:
             raise InputError(f"{quarter}: the kit has no rules for {rules.year_of(quarter)}, so {page} has no page")
         raise InputError(f"{quarter}: no metric scores are at hand, so {page} has no page")
-    with cluster(request.scheduler) if request.scheduler is not None else contextlib.nullcontext() as executor:
+    with cluster(request.scheduler, warn) if request.scheduler is not None else contextlib.nullcontext() as executor:
         return make_pages(
             pages,
             request.out,

@@ -1,5 +1,6 @@
 """Workers behind the interface of `concurrent.futures.Executor`: processes here, or a Dask cluster."""
 
+import asyncio
 import contextlib
 import multiprocessing
 import signal
@@ -9,10 +10,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 
 from nofcore.errors import InputError, one_line
+from nofcore.wording import counted
 
 from .worker import LEAVE_TIMEOUT, obediently, obey_the_parent
 
 CONNECT_TIMEOUT = 10  # seconds
+WORKERS_TIMEOUT = 5  # seconds that the first worker of a cluster may take to come
 
 
 class Workers(Executor):
@@ -121,10 +124,11 @@ def _deaf_to_interruption() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def cluster(address: str) -> Iterator[Executor]:
+def cluster(address: str, tell: Callable[[str], object] = lambda line: None) -> Iterator[Executor]:
     """The workers of the Dask cluster whose scheduler has this address, such as tcp://10.0.0.1:8786.
 
-    InputError if the package is not installed or no scheduler answers.
+    tell: called with how many they are.
+    InputError if the package is not installed, no scheduler answers or it has no workers.
     """
     try:
         from distributed import Client
@@ -134,16 +138,41 @@ def cluster(address: str) -> Iterator[Executor]:
         ) from None
     try:
         _reach(address)
+        asyncio.run(_greet(address))
         client = Client(address, timeout=CONNECT_TIMEOUT, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise InputError(f"--scheduler {address}: no Dask scheduler answers there ({one_line(str(error))})") from None
+    except Exception as error:  # each kind of address has errors of its own
+        reason = one_line(str(error)) or "no answer in time"
+        raise InputError(f"--scheduler {address}: no Dask scheduler answers there ({reason})") from None
     with client:
+        tell(f"--scheduler {address}: {counted(_count_workers(client, address), 'worker')}")
         yield client.get_executor(pure=False)  # the same job twice is done twice
 
 
 def _reach(address: str) -> None:
-    """OSError or ValueError unless something listens there: a client tries for long, and writes about it as it ends."""
+    """OSError or ValueError unless something listens there: a client tries for long."""
     from distributed.comm.addressing import parse_address, parse_host_port
 
     host, port = parse_host_port(parse_address(address)[1])
     socket.create_connection((host, port), CONNECT_TIMEOUT).close()
+
+
+async def _greet(address: str) -> None:
+    """An error of any kind unless a scheduler answers in the way of the address: a client that fails on it writes of its
+    own end, 20 s later."""
+    from distributed import Security, rpc
+
+    async with asyncio.timeout(CONNECT_TIMEOUT):
+        async with rpc(address, connection_args=Security().get_connection_args("client")) as there:
+            kind = (await there.identity())["type"]
+    if kind != "Scheduler":
+        raise ValueError(f"but a {kind.lower()}")
+
+
+def _count_workers(client, address: str) -> int:
+    """How many workers a scheduler has, some of which may still be about to come."""
+    with contextlib.suppress(TimeoutError):
+        client.wait_for_workers(1, WORKERS_TIMEOUT)
+    count = len(client.nthreads())
+    if not count:
+        raise InputError(f"--scheduler {address}: it has no workers; start some with: dask worker {address}")
+    return count
