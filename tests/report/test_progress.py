@@ -153,6 +153,25 @@ def test_an_empty_address_is_not_taken_for_none(report):
     assert report("--scheduler", "")[0] == 2
 
 
+@pytest.mark.parametrize(
+    ("options", "notes"),
+    [
+        (("--trust", "RX6"), []),
+        (("--trust", "RX6", "--trust", "RX7", "rru"), [f"{PAGES[1]} marks one trust, RX6, and not RX7, RRU"]),
+        (("--trust", "RX6", "RJ1"), []),
+        (
+            ("--trust-type", "ambulance", "--trust", "RX6", "RJ1"),
+            ["of acute trusts no page is asked for that would mark RJ1"],
+        ),
+        (("--trust", "ALL"), ["--trust all is for trust_profile; other pages mark one trust, and here none"]),
+    ],
+)
+def test_a_trust_that_no_page_shows_is_told(options, notes, report):
+    code, _, errors, _ = report(*options)
+    assert code == 0
+    assert [line for line in errors.splitlines() if "note" in line] == [f"note: {note}" for note in notes]
+
+
 @pytest.mark.parametrize("name", ["../../x", "/tmp/x", "a/b"])
 @pytest.mark.parametrize("option", ["--trust", "--trust-type", "--quarter"])
 def test_a_name_with_folders_is_refused_and_nothing_is_written(option, name, report, tmp_path):
