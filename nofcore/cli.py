@@ -1,7 +1,8 @@
 """The command line.
 
 Exit codes: 0 done; 1 ran, but a page failed or `check` found problems; 2 bad usage or unusable
-input, with one line on standard error and nothing overwritten.
+input, with one line on standard error and nothing overwritten; 128 and the number of a signal that ended it, with one
+line.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
-        code = options.run(options)
+        code = _run(options, for_good=arguments is None)
         sys.stdout.flush()
         return code
     except InputError as error:
@@ -54,9 +55,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"nofcore: error: {error.name} is not installed; run make setup and use .venv/bin/python", file=sys.stderr
         )
         return 2
-    except KeyboardInterrupt:
-        print("nofcore: interrupted", file=sys.stderr)
-        return 130
+    except (KeyboardInterrupt, SystemExit) as stop:
+        with contextlib.suppress(OSError):  # the terminal may be the one that was closed
+            print("; ".join(["nofcore: interrupted", *getattr(stop, "__notes__", ())]), file=sys.stderr, flush=True)
+        return getattr(stop, "code", 130)
+
+
+def _run(options, for_good: bool) -> int:
+    """Run the command, which a signal ends in order. for_good: and with it the process, which has no more to do."""
+    from nofcore.report import signals  # not before: a package may not be installed
+
+    with signals.raising(for_good):
+        return options.run(options)
 
 
 def _parser() -> Parser:

@@ -5,9 +5,11 @@ import contextlib
 import multiprocessing
 import signal
 import socket
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
 
 from nofcore.errors import InputError, one_line
 from nofcore.wording import counted
@@ -22,9 +24,11 @@ class Workers(Executor):
     """Processes that are each replaced if they die, for example for want of memory: only the task at hand fails.
 
     (A `ProcessPoolExecutor` gives up on all that are waiting, so there is one for each process.)
+    folder: for their temporary files.
     """
 
-    def __init__(self, count: int):
+    def __init__(self, count: int, folder: str):
+        self._folder = folder
         self._context = _start_method()
         self._here = threading.local()
         self._lock = threading.Lock()
@@ -37,18 +41,27 @@ class Workers(Executor):
         return self._threads.submit(self._run, function, arguments, options)
 
     def _run(self, function: Callable, arguments: tuple, options: dict):
-        with self._lock:
-            if self._stopped:
-                raise CancelledError
-            if getattr(self._here, "pool", None) is None:
-                self._here.pool = ProcessPoolExecutor(1, self._context, initializer=obey_the_parent)
-                self._pools.add(self._here.pool)
-            future = self._here.pool.submit(obediently, function, *arguments, **options)
+        call = partial(obediently, function, *arguments, **options)
+        try:
+            future = self._hand_over(call)
+        except BrokenExecutor:  # its process has died while it had nothing to do
+            self._here.pool = None
+            future = self._hand_over(call)
         try:
             return future.result()
         except BrokenExecutor:
             self._here.pool = None
             raise
+
+    def _hand_over(self, call: Callable) -> Future:
+        """Submit a call to the process of this thread, which is started if there is none."""
+        with self._lock:
+            if self._stopped:
+                raise CancelledError
+            if getattr(self._here, "pool", None) is None:
+                self._here.pool = ProcessPoolExecutor(1, self._context, obey_the_parent, (self._folder,))
+                self._pools.add(self._here.pool)
+            return self._here.pool.submit(call)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         self._threads.shutdown(wait=wait, cancel_futures=cancel_futures)
@@ -76,14 +89,15 @@ def ahead() -> None:
 @contextlib.contextmanager
 def local(count: int) -> Iterator[Executor]:
     """Worker processes on this machine, which end with the block, at once if that is interrupted."""
-    workers = Workers(count)
-    try:
-        yield workers
-    except BaseException:
-        workers.stop()
-        raise
-    finally:
-        workers.shutdown()
+    with tempfile.TemporaryDirectory(prefix="nof-", ignore_cleanup_errors=True) as folder:
+        workers = Workers(count, folder)
+        try:
+            yield workers
+        except BaseException:
+            workers.stop()
+            raise
+        finally:
+            workers.shutdown()
 
 
 def _start_method() -> multiprocessing.context.BaseContext:
@@ -94,7 +108,8 @@ def _start_method() -> multiprocessing.context.BaseContext:
 
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([f"{__package__}.execute", f"{__package__}.convert"])
-    resource_tracker.ensure_running()  # else the next starts it, and lets the signal through
+    with _deaf_to_interruption():
+        resource_tracker.ensure_running()  # else the next starts it; both let signals through
     with _deaf_to_interruption():
         forkserver.ensure_running()
     return context
@@ -102,8 +117,8 @@ def _start_method() -> multiprocessing.context.BaseContext:
 
 @contextlib.contextmanager
 def _deaf_to_interruption() -> Iterator[None]:
-    """Ctrl-C is for the parent: a process started in this block inherits that it is blocked until it says otherwise, as
-    `obey_the_parent` does.
+    """Ctrl-C and the end of the terminal are for the parent: a process started in this block inherits that they are
+    blocked until it says otherwise, as `obey_the_parent` does.
 
     Here, one that comes meanwhile is put off to the end of the block, also if another thread, such as those of numpy,
     is given it.
@@ -112,15 +127,17 @@ def _deaf_to_interruption() -> Iterator[None]:
         yield
         return
     came = []
-    handler = signal.signal(signal.SIGINT, lambda *_: came.append(True))
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    numbers = (signal.SIGINT, signal.SIGHUP)
+    handlers = {number: signal.signal(number, lambda number, _: came.append(number)) for number in numbers}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        signal.signal(signal.SIGINT, handler)
-        if came:
-            signal.raise_signal(signal.SIGINT)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number in came[:1]:
+            signal.raise_signal(number)
 
 
 @contextlib.contextmanager
