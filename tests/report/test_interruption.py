@@ -144,7 +144,8 @@ def test_a_part_that_is_killed_fails_its_page_alone(victim, run, tmp_path):
         victims = [parent(int((tmp_path / "note").read_text()))]
     assert victims
     for process in victims:
-        os.kill(process, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # the run has ended with the page of the one before
+            os.kill(process, signal.SIGKILL)
     said, errors = run.process.communicate(timeout=30)
     assert re.search(r"long False .*(DeadKernelError|BrokenProcessPool)", said), said + errors
     assert said.count(" True ") == 2
