@@ -7,6 +7,8 @@ Where the override would change nothing, nothing can be deduced.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -18,7 +20,13 @@ GIVEN, BY_RULE, DEDUCED, UNKNOWN = "published", "derived by the rules", "deduced
 
 def cut_offs(rebuilt: LeagueTable, ranked: pd.DataFrame) -> np.ndarray:
     """Cut-offs of the quarter for each of the ``ranked`` trusts, (trusts, cut-offs), in hundredths."""
-    return np.array([rebuilt.cut_offs.get(name, rebuilt.cut_offs.get("")) for name in ranked["trust_type"]])
+    known = known_cut_offs(rebuilt)
+    return np.array([known.get(name, known.get("")) for name in ranked["trust_type"]])
+
+
+def known_cut_offs(rebuilt: LeagueTable) -> Mapping[str, tuple[float, ...]]:
+    """Cut-offs of the quarter by type ("" = all), from published averages where no average was recomputed."""
+    return rebuilt.cut_offs or league.cut_offs_of_averages(rebuilt)
 
 
 def override_flags(rebuilt: LeagueTable, ranked: pd.DataFrame) -> pd.DataFrame:

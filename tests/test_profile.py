@@ -666,6 +666,6 @@ def test_trusts_named_one_by_one_are_all_asked_for(monkeypatch):
     from nofcore.report import plan
 
     asked = []
-    monkeypatch.setattr(plan, "run", lambda request: asked.append(request) or [])
+    monkeypatch.setattr(plan, "run", lambda request, **_: asked.append(request) or [])
     assert cli.main(["report", "trust_profile", "--trust", "RJ1", "R1H", "--trust", "RX7"]) == 0
     assert asked[0].trusts == ("RJ1", "R1H", "RX7")
