@@ -86,13 +86,19 @@ _VERSION = re.compile(r"-v(\d+)$", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class OfficialFile:
-    """One file as read: ``kind`` is "data" or "league table"; ``rows`` is tidy, with file and row."""
+    """One file as read: ``kind`` is "data" or "league table"; ``rows`` is tidy, with file and row; ``marks``: how often each
+    mark of a missing figure stands in each column, by the column's name in the file."""
 
     path: Path
     sha256: str
     kind: str
     rows: pd.DataFrame
-    suppressed: int
+    marks: Mapping[str, Mapping[str, int]]
+
+    @property
+    def suppressed(self) -> int:
+        """How many figures are missing or suppressed."""
+        return sum(sum(counts.values()) for counts in self.marks.values())
 
     @property
     def version(self) -> int:
@@ -140,7 +146,7 @@ def read_file(path: Path) -> OfficialFile:
     kind, wanted = _kind(header, path)
     table = _table(header, rows, wanted, path)
     quarters = _quarters(table)
-    figures, suppressed = _READERS[kind](table)
+    figures, marks = _READERS[kind](table)
     if table.problems:
         raise InputError(sorted(table.problems, key=lambda problem: (problem.row or 0, problem.column or "")))
     columns = table.columns
@@ -151,7 +157,7 @@ def read_file(path: Path) -> OfficialFile:
     attributes = {name: pd.Categorical(columns[name].texts).take(columns[name].places) for name in ATTRIBUTES}
     places = {"quarter": quarters, "file": path.name, "row": table.lines}
     frame = pd.DataFrame({**attributes, **texts, **figures, **places}, copy=False)
-    return OfficialFile(path, hashlib.sha256(content).hexdigest(), kind, frame, suppressed)
+    return OfficialFile(path, hashlib.sha256(content).hexdigest(), kind, frame, marks)
 
 
 def quarters_of(path: Path) -> set[str]:
@@ -279,19 +285,26 @@ def _numbers(table: _Table, name: str) -> np.ndarray:
     return table.columns[name].each(number_in, float)
 
 
-def _marks(table: _Table, *names: str) -> int:
-    """How many cells of these columns hold a mark of suppression that is not a blank."""
-    marks = [table.columns[name].each(lambda text: bool(text) and is_mark(text), bool) for name in names]
-    return int(np.sum(marks))
+def _marks(table: _Table, names: Iterable[str], may_be_blank: Iterable[str]) -> dict[str, dict[str, int]]:
+    """How often each mark of suppression stands in each of these columns; a blank is one where a column may not be blank."""
+    found = {}
+    for name in names:
+        column = table.columns[name]
+        counts = np.bincount(column.places, minlength=len(column.texts))
+        marks = {text: int(n) for text, n in zip(column.texts, counts, strict=True) if n and is_mark(text)}
+        if name in may_be_blank:
+            marks.pop("", None)
+        if marks:
+            found[SHOWN.get(name, name)] = marks
+    return found
 
 
-def _read_data(table: _Table) -> tuple[dict[str, np.ndarray], int]:
+def _read_data(table: _Table) -> tuple[dict[str, np.ndarray], dict[str, dict[str, int]]]:
     figures = {name: _numbers(table, name) for name in ("value", "rank")}
-    blank = table.columns["value"].each("".__eq__, bool)
-    return figures, int(blank.sum()) + _marks(table, "value", "rank")
+    return figures, _marks(table, figures, may_be_blank=("rank",))
 
 
-def _read_league(table: _Table) -> tuple[dict[str, np.ndarray], int]:
+def _read_league(table: _Table) -> tuple[dict[str, np.ndarray], dict[str, dict[str, int]]]:
     figures = {}
     for name in ("score", "rank"):
         column = table.columns[f"{name}_range"]
@@ -303,7 +316,8 @@ def _read_league(table: _Table) -> tuple[dict[str, np.ndarray], int]:
     figures["in_deficit"] = table.columns["in_deficit"].each(lambda text: _FLAGS.get(text.casefold()), float)
     numbers = ("average_score", "segment", "rank")
     figures |= {name: _numbers(table, name) for name in numbers}
-    return figures, _marks(table, *numbers, "in_deficit", "score_range", "rank_range")
+    ranges = ("score_range", "rank_range")  # the first releases gave none
+    return figures, _marks(table, (*numbers, "in_deficit", *ranges), may_be_blank=ranges)
 
 
 def _limits(text: str) -> tuple[float, float] | None:

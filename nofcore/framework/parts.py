@@ -57,13 +57,25 @@ class Scale:
 
 @dataclass(frozen=True, config=STRICT)
 class Identifiers:
-    """Metric identifiers of the rows that hold NHS England's own results."""
+    """Metric identifiers of the rows that hold NHS England's own results.
+
+    ``final_segment``: one beyond the last segment where ``recovery_flag`` is 1, else the segment. It and
+    ``also_published`` enter no league table.
+    """
 
     average: Text
     unadjusted_segment: Text
     segment: Text
     override_flag: Text
+    final_segment: Text | None = None
+    recovery_flag: Text | None = None
     also_published: tuple[Text, ...] = ()
+
+    @model_validator(mode="after")
+    def _both_or_none(self):
+        if (self.final_segment is None) != (self.recovery_flag is None):
+            raise ValueError("final_segment and recovery_flag go together; give both or none")
+        return self
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -233,7 +245,7 @@ class Metric:
     """One scored metric and the rule that turns its value into a score.
 
     ``survey``: it comes from a survey; ``source``: what it is taken from, where other metrics are taken from the same, so
-    that their figures move together; ``rescored``: its published score was made by another rule,
+    that their figures move together; ``whole_steps``: its published scores are whole steps of the scale; ``rescored``: its published score was made by another rule,
     so it is always scored from the value. ``unknown``: what is not known of its rule: "model" (then
     the model is "published": scores are taken as they are published), "standard" or "floor" (then
     there is no number, and ``between`` may name values seen on either side of it); ``inferred``: keys
@@ -259,6 +271,7 @@ class Metric:
     spread: Spreading = field(default_factory=Spreading)
     survey: Annotated[bool, Field(strict=True)] = False
     source: Text | None = None
+    whole_steps: Annotated[bool, Field(strict=True)] = False
     rescored: Annotated[bool, Field(strict=True)] = False
     unknown: tuple[Literal["model", "standard", "floor"], ...] = ()
     between: tuple[Number, Number] | None = None
