@@ -222,11 +222,15 @@ def _trusts(alike: list[list[OfficialFile]], notes: list[str]) -> pd.DataFrame:
     if problems:
         raise InputError(problems)
     newest = rows[rows["age"] == rows.groupby(TRUST_KEY)["age"].transform("max")]
+    # The first name in the alphabet; that is a blank one, which the schemas report at its place.
+    newest = newest.sort_values("trust_name", ascending=False, kind="stable")
     trusts = newest.drop(columns="age").drop_duplicates(TRUST_KEY, keep="last").set_index(TRUST_KEY)
     for name in ATTRIBUTES:
         filled = newest[newest[name] != ""].sort_values([name, "file"]).drop_duplicates([*TRUST_KEY, name])
         notes += _told_twice(filled[filled.duplicated(TRUST_KEY, keep=False)], name)
-        trusts[name] = filled.drop_duplicates(TRUST_KEY).set_index(TRUST_KEY)[name].reindex(trusts.index, fill_value="")
+        if name != "trust_name":
+            chosen = filled.drop_duplicates(TRUST_KEY).set_index(TRUST_KEY)[name]
+            trusts[name] = chosen.reindex(trusts.index, fill_value="")
     return trusts.reset_index()
 
 

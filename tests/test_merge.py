@@ -124,6 +124,13 @@ def test_a_range_is_taken_from_the_file_that_gives_it(tmp_path, names, later):
         assert (f"{low:g}", high) == (row["Rank"], 10)
 
 
+@pytest.mark.parametrize("names", ["ab", "ba"])
+def test_a_blank_name_is_an_error_even_where_another_file_gives_it(tmp_path, names):
+    blank = LEAGUE[0] | {"Trust_name": ""}
+    (problem,) = problems(tmp_path, **dict(zip(names, (ROWS, [blank, *LEAGUE[1:]]), strict=True)))
+    assert (problem.file, problem.row, problem.column) == (f"{names[1]}.csv", 2, "Trust_name")
+
+
 def test_units_that_disagree_are_an_error(tmp_path):
     place = place_of(ROWS, "RX7", "OF0017")
     (problem,) = problems(tmp_path, a=ROWS, b=edited(ROWS, place, Units="Rate"))
@@ -148,7 +155,7 @@ def test_names_of_files_never_matter(tmp_path_factory, data):
 
 def _with_gaps(rows, draw):
     """The rows, of which a few lack a rank or unit or say a period in another way, in all of one trust another name."""
-    code, name = draw(st.sampled_from([row["Trust_code"] for row in LEAGUE])), draw(st.sampled_from(["", "A", "B"]))
+    code, name = draw(st.sampled_from([row["Trust_code"] for row in LEAGUE])), draw(st.sampled_from([None, "A", "B"]))
     rows = [row | {"Trust_name": name or row["Trust_name"]} if row["Trust_code"] == code else row for row in rows]
     for place in draw(st.lists(st.integers(0, len(rows) - 1), max_size=8)):
         if "Metric_ID" in rows[place]:
