@@ -327,9 +327,7 @@ def _fetch(options) -> int:
         print(f"page: {known.page}")
         return 0
     quarter = catalogue.quarter(options.quarter)
-    if quarter not in known.releases:
-        print(catalogue.example(quarter))
-        raise catalogue.unknown_quarter(quarter, known)
+    catalogue.require_known(quarter, known, print)
     folder = options.to or fetch.cache_folder(quarter)
     found = fetch.fetch(known.releases[quarter], known.pages[quarter], folder, warn=lambda line: _tell([line]))
     if known.releases[quarter].note:

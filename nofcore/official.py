@@ -160,6 +160,13 @@ def read_file(path: Path) -> OfficialFile:
     return OfficialFile(path, hashlib.sha256(content).hexdigest(), kind, frame, marks)
 
 
+def quarters_of(path: Path) -> set[str]:
+    """The quarters that a published file holds; its figures are not judged. Raises InputError if it is no such file."""
+    header, rows = csvfile.header_and_rows(csvfile.content_of(path), path)
+    quarters = _quarters(_table(header, rows, _kind(header, path)[1], path))
+    return {quarters} if isinstance(quarters, str) else {*quarters} - {None}
+
+
 def _kind(header: list[str], path: Path) -> tuple[str, Mapping[str, str]]:
     doubled = sorted({name for name in header if name and header.count(name) > 1})
     if doubled:

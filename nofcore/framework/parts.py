@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 from itertools import pairwise
@@ -24,7 +25,14 @@ def _filled(text: str) -> str:
     return text
 
 
+def _visible(identifier: str) -> str:
+    if not re.fullmatch("[!-~]+", _filled(identifier)):
+        raise ValueError("is not a metric identifier, as files may hold it; write it without blanks and hidden signs")
+    return identifier
+
+
 Text = Annotated[str, AfterValidator(_filled)]
+MetricID = Annotated[str, AfterValidator(_visible)]
 Weight = Annotated[Number, Field(ge=0)]
 End = Annotated[Number, Field(ge=-1000, le=1000)]  # of the scale; beyond sense, and below where sums are inexact
 QuarterLabel = Annotated[str, Field(pattern=r"^Q[1-4] 20[0-9]{2}/[0-9]{2}$")]
@@ -63,13 +71,13 @@ class Identifiers:
     ``also_published`` enter no league table.
     """
 
-    average: Text
-    unadjusted_segment: Text
-    segment: Text
-    override_flag: Text
-    final_segment: Text | None = None
-    recovery_flag: Text | None = None
-    also_published: tuple[Text, ...] = ()
+    average: MetricID
+    unadjusted_segment: MetricID
+    segment: MetricID
+    override_flag: MetricID
+    final_segment: MetricID | None = None
+    recovery_flag: MetricID | None = None
+    also_published: tuple[MetricID, ...] = ()
 
     @model_validator(mode="after")
     def _both_or_none(self):
@@ -252,13 +260,13 @@ class Metric:
     that are our inference.
     """
 
-    score: Text
+    score: MetricID
     name: Text
     short: Text
     domain: Text
     model: Literal["rank", "standard", "floor", "lookup", "published"]
     trust_types: Annotated[tuple[Text, ...], Field(min_length=1)]
-    value: Text | None = None
+    value: MetricID | None = None
     better: Literal["low", "high"] | None = None
     pool: Literal["all", "type"] = "all"
     standard: Number | None = None
@@ -333,7 +341,7 @@ class Combined:
     with a part that is scored from the value.
     """
 
-    score: Text
+    score: MetricID
     name: Text
     short: Text
     domain: Text
@@ -358,8 +366,8 @@ class Domain:
 
     key: Text
     name: Text
-    score: Text
-    segment: Text
+    score: MetricID
+    segment: MetricID
 
 
 @dataclass(frozen=True, config=STRICT)
