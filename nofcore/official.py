@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -291,11 +292,12 @@ def _marks(table: _Table, names: Iterable[str], may_be_blank: Iterable[str]) -> 
     for name in names:
         column = table.columns[name]
         counts = np.bincount(column.places, minlength=len(column.texts))
-        marks = {text: int(n) for text, n in zip(column.texts, counts, strict=True) if n and is_mark(text)}
-        if name in may_be_blank:
-            marks.pop("", None)
-        if marks:
-            found[SHOWN.get(name, name)] = marks
+        marks: Counter[str] = Counter()
+        for text, count in zip(column.texts, counts, strict=True):  # a text comes once for each way of blanks about it
+            if is_mark(text) and (text or name not in may_be_blank):
+                marks[text] += int(count)
+        if marks := +marks:
+            found[SHOWN.get(name, name)] = dict(marks)
     return found
 
 

@@ -155,7 +155,8 @@ def cluster(address: str, tell: Callable[[str], object] = lambda line: None) -> 
         ) from None
     try:
         _reach(address)
-        asyncio.run(_greet(address))
+        with ThreadPoolExecutor(1) as thread:  # where a loop of events may run already, as in a notebook
+            thread.submit(lambda: asyncio.run(_greet(address))).result()
         client = Client(address, timeout=CONNECT_TIMEOUT, set_as_default=False)
     except Exception as error:  # each kind of address has errors of its own
         reason = one_line(str(error)) or "no answer in time"

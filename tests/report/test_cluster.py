@@ -1,5 +1,6 @@
 """The same pages from a Dask cluster of two workers."""
 
+import asyncio
 import contextlib
 import os
 import re
@@ -178,6 +179,18 @@ def test_the_workers_of_a_cluster_are_counted_and_none_is_an_error(scheduler, id
     said = f"it has no workers; start some with: dask worker {idle}"
     with pytest.raises(InputError, match=said), pool.cluster(idle):
         pass
+
+
+@needs_dask
+def test_a_cluster_is_reached_where_a_loop_of_events_runs_already(scheduler):
+    """As in a notebook: a second loop in the same thread is refused."""
+
+    async def count():
+        said = []
+        with pool.cluster(scheduler, said.append):
+            return said
+
+    assert asyncio.run(count()) == [f"--scheduler {scheduler}: 2 workers"]
 
 
 def test_without_the_package_the_command_says_what_to_install(tmp_path, monkeypatch, capsys):
