@@ -118,7 +118,34 @@ def judge(base: Base, contents: dict[str, bytes], wanted: str = FREE) -> Judged:
     require(
         found.outcome in ALLOWED[wanted], f"{found.outcome}, not {wanted}: {found.said} {_differences(base, table)}"
     )
+    if wanted == CAUGHT:
+        _require_named(base, contents, checked)
     return found
+
+
+def _require_named(base: Base, contents: dict[str, bytes], checked: Ran) -> None:
+    """Where one row of one file is all that differs, a problem must name it, be it beside others it may follow from."""
+    place = changed_row(base, contents)
+    problems = [problem for one in json.loads(checked.out) for problem in one["problems"]]
+    named = place is None or any(_names(problem, *place) for problem in problems)
+    require(named, f"{place} is not named: {json.dumps(problems)}")
+
+
+def _names(problem: dict, file: str, row: int) -> bool:
+    """Whether a problem names a row, as its place or beside it."""
+    beside = re.search(rf"{'' if problem['file'] == file else re.escape(file) + ', '}\brow {row}\b", problem["message"])
+    return (problem["file"], problem["row"]) == (file, row) or bool(beside)
+
+
+def changed_row(base: Base, contents: dict[str, bytes]) -> tuple[str, int] | None:
+    """The file and row of the only line in which files differ from those of their base; None where there is no such line."""
+    places = []
+    for name, file in base.files().items():
+        mine, theirs = file.render().splitlines(), contents.get(name, b"").splitlines()
+        if len(mine) != len(theirs):
+            return None
+        places += [(name, row) for row, (one, two) in enumerate(zip(mine, theirs, strict=True), start=1) if one != two]
+    return places[0] if len(places) == 1 and set(contents) == set(base.files()) else None
 
 
 def _outcome(base: Base, contents: dict[str, bytes], made: Ran, checked: Ran, table: str | None) -> Judged:
