@@ -20,6 +20,9 @@ CONNECT_TIMEOUT = 10  # seconds
 WORKERS_TIMEOUT = 5  # seconds that the first worker of a cluster may take to come
 
 
+ALL_GONE = "all workers have gone; waiting for others, which go on with what is left; Ctrl-C ends it"
+
+
 class Workers(Executor):
     """Processes that are each replaced if they die, for example for want of memory: only the task at hand fails.
 
@@ -144,7 +147,7 @@ def _deaf_to_interruption() -> Iterator[None]:
 def cluster(address: str, tell: Callable[[str], object] = lambda line: None) -> Iterator[Executor]:
     """The workers of the Dask cluster whose scheduler has this address, such as tcp://10.0.0.1:8786.
 
-    tell: called with how many they are.
+    tell: called with how many they are, and where all of them go while the scheduler stays.
     InputError if the package is not installed, no scheduler answers or it has no workers.
     """
     try:
@@ -163,7 +166,33 @@ def cluster(address: str, tell: Callable[[str], object] = lambda line: None) -> 
         raise InputError(f"--scheduler {address}: no Dask scheduler answers there ({reason})") from None
     with client:
         tell(f"--scheduler {address}: {counted(_count_workers(client, address), 'worker')}")
-        yield client.get_executor(pure=False)  # the same job twice is done twice
+        with _watched(client, lambda: tell(f"--scheduler {address}: {ALL_GONE}")):
+            yield client.get_executor(pure=False)  # the same job twice is done twice
+
+
+@contextlib.contextmanager
+def _watched(client, tell: Callable[[], object]) -> Iterator[None]:
+    """Tell, once each time, that a scheduler has no workers left: it waits for others without a word and without end."""
+    done = threading.Event()
+
+    def watch() -> None:
+        had = True
+        while not done.wait(WORKERS_TIMEOUT):
+            try:
+                has = bool(client.nthreads())
+            except Exception:  # the scheduler itself has gone, which the pages tell
+                return
+            if had and not has:
+                tell()
+            had = has
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join(WORKERS_TIMEOUT)
 
 
 def _reach(address: str) -> None:

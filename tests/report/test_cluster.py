@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -191,6 +192,22 @@ def test_a_cluster_is_reached_where_a_loop_of_events_runs_already(scheduler):
             return said
 
     assert asyncio.run(count()) == [f"--scheduler {scheduler}: 2 workers"]
+
+
+@needs_dask
+def test_that_all_workers_have_gone_is_told_once(tmp_path_factory, monkeypatch):
+    from distributed import Client
+
+    monkeypatch.setattr(pool, "WORKERS_TIMEOUT", 0.2)
+    told = []
+    with started(1, tmp_path_factory) as address, pool.cluster(address, told.append):
+        with Client(address, set_as_default=False) as client:
+            client.retire_workers(close_workers=True, remove=True)
+        end = time.monotonic() + 20
+        while len(told) < 2 and time.monotonic() < end:
+            time.sleep(0.05)
+        time.sleep(1)
+    assert told == [f"--scheduler {address}: 1 worker", f"--scheduler {address}: {pool.ALL_GONE}"]
 
 
 def test_without_the_package_the_command_says_what_to_install(tmp_path, monkeypatch, capsys):
