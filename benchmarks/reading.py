@@ -11,7 +11,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from itertools import count, islice
+from itertools import count, cycle, islice
 from pathlib import Path
 
 from benchmarks.timing import RUNS
@@ -74,6 +74,17 @@ def million(folder: Path, wrong: bool = False) -> Path:
     return folder
 
 
+def doubled(folder: Path) -> Path:
+    """A data file of a million rows: those of the first release again and again, under the codes they have."""
+    from tests import makers
+
+    header, *lines = makers.content(makers.data_rows(types=[makers.ACUTE]), quarter_column=False).split(b"\r\n")[:-1]
+    with (folder / "doubled.csv").open("wb") as file:
+        file.write(header + b"\r\n")
+        file.writelines(line + b"\r\n" for line in islice(cycle(lines), ROWS))
+    return folder
+
+
 def _again(lines: list[bytes], place: int, wrong: bool):
     parts = [line.split(b",", place + 1) for line in lines]
     for number in count():
@@ -103,6 +114,8 @@ def main() -> None:
     for what, wrong in (("a million rows", False), ("a million rows, each wrong", True)):
         with tempfile.TemporaryDirectory() as folder:
             measure(what, million(Path(folder), wrong), MILLION, runs=2)
+    with tempfile.TemporaryDirectory() as folder:
+        measure("a million rows, doubled", doubled(Path(folder)), MILLION, runs=2)
 
 
 if __name__ == "__main__":

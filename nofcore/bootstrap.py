@@ -22,6 +22,7 @@ import pandas as pd
 from nofcore import league
 from nofcore.defaults import DRAWS, SEED
 from nofcore.errors import InputError
+from nofcore.flags import cut_offs, override_flags
 from nofcore.league import LeagueTable, Ranking
 from nofcore.randomness import Block, tally
 from nofcore.scoring import to_hundredths
@@ -371,10 +372,8 @@ def ranking_rules(rebuilt: LeagueTable, ranked: pd.DataFrame, cutoffs: str) -> R
     """How drawn averages of the ``ranked`` trusts become segments and ranks. See `rank_uncertainty` for ``cutoffs``."""
     framework, segments = rebuilt.framework, rebuilt.framework.segments
     types = pd.factorize(ranked["trust_type"])[0]
-    fixed = np.array([rebuilt.cut_offs.get(name, rebuilt.cut_offs.get("")) for name in ranked["trust_type"]])
-    # The flag of a trust without metric rows may be unknown; a segment worse than its average gives it away.
-    unadjusted = league.segments(ranked["hundredths"].to_numpy(), fixed)
-    flags = np.where(ranked["recomputed"], ranked["flagged"], ranked["segment"] > unadjusted).astype(bool)
+    fixed = cut_offs(rebuilt, ranked)
+    flags = override_flags(rebuilt, ranked)["flagged"].to_numpy(dtype=bool)
     cap = framework.override.no_higher_than if framework.override else None
     down = framework.override.segments_down or 0 if framework.override else 0
     others = {"segments_down": down, "by": framework.ranking}

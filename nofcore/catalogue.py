@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from pydantic import AfterValidator, TypeAdapter, ValidationError, model_validat
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from nofcore import framework as rules
-from nofcore.errors import InputError, Problem
+from nofcore.errors import InputError
 
 FILE = Path(__file__).with_name("data") / "catalogue.toml"
 UNKNOWN = "unknown"
@@ -212,15 +212,16 @@ def _labelled(content: Mapping[str, Any]) -> Mapping[str, Any]:
     return dict(content) | {"release": named}
 
 
-def unknown_quarter(quarter: str, catalogue: Catalogue) -> InputError:
-    """What to say of a quarter that the catalogue does not hold."""
+def require_known(quarter: str, catalogue: Catalogue, tell: Callable[[str], None]) -> None:
+    """Raise InputError where the catalogue does not hold a quarter. Of one that may have been published, ``tell`` is
+    given the lines that add it."""
+    if quarter in catalogue.releases:
+        return
     first = next(iter(catalogue.releases))
     if (quarter[3:], quarter) < (first[3:], first):
-        return InputError(Problem("", None, None, f"{quarter}: the first release is {first}"))
-    return InputError(
-        Problem(
-            "", None, None,
-            f"{quarter}: the catalogue does not hold it (its latest is {catalogue.latest}); copy the addresses of the files "
-            f"from {catalogue.page} into a file of four lines such as those above, and give it with --catalogue FILE",
-        )
-    )  # fmt: skip
+        raise InputError(f"{quarter}: the first release is {first}")
+    tell(example(quarter))
+    raise InputError(
+        f"{quarter}: the catalogue does not hold it (its latest is {catalogue.latest}); copy the addresses of the files "
+        f"from {catalogue.page} into a file of four lines such as those above, and give it with --catalogue FILE"
+    )

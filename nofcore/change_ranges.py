@@ -105,9 +105,10 @@ class ChangeRanges:
     """Ranges of the change of average and of the places gained, over the choice of metrics.
 
     ``trusts``: those drawn, with numbers of items: shared (of both quarters), changed (of these, with another
-    score), only_before and only_after; sources_changed (changed items, those taken from one source counted once); shared_change (of the unrounded mean of the shared items, points); p_value (share
-    of exchanges of old and new scores with as large a change) and by_chance (share of them that are told from noise:
-    how often chance alone is), see `nofcore.exchange.exchange_test`.
+    score), only_before and only_after; sources_changed (changed items, those taken from one source counted once);
+    shared_change (of the unrounded mean of the shared items, points); p_value (share of exchanges of old and new scores
+    with as large a change) and by_chance (share of them that are told from noise: how often chance alone is), see
+    `nofcore.exchange.exchange_test`.
     """
 
     trusts: pd.DataFrame
@@ -120,7 +121,8 @@ class ChangeRanges:
         is at most 5 %), gained_told (the range excludes 0) and change_unsure, gained_unsure (another seed may decide
         otherwise); verdict: "better" or "worse" where the change is told from noise on the side of the published
         change, and more are told than chance gives (`beyond_chance`) or this one would be among as many trusts
-        (Bonferroni: p_value times trusts at most 5 %), else "cannot tell"; rank_verdict: "rose", "fell" or "cannot tell" by the range of places likewise."""
+        (Bonferroni: p_value times trusts at most 5 %), else "cannot tell"; rank_verdict: "rose", "fell" or "cannot tell"
+        by the range of places likewise."""
         table = self.trusts.copy()
         for name, counts, unit in (("change", self.counts.change, 100), ("gained", self.counts.gained, 1)):
             middle = counts.shape[1] // 2

@@ -160,30 +160,37 @@ def check_path(path: Path, own: Framework | None = None) -> Finding:
 
 def _check_figures(path: Path, files: list[Path], own: Framework | None) -> Finding:
     from nofcore import release
-    from nofcore.checks import reading, rederive, unusual
+    from nofcore.checks import published, reading, rederive, unusual
 
     gathered = reading.gather(files, path.name, own)
     if gathered.archive is None:
         note = "the published figures were not made again; put right what is wrong first"
         return Finding(path, gathered.problems, not_rederived=(note,) if gathered.files else ())
     archive = gathered.archive
-    made = []
+    problems, rebuilt, notes = [], [], []
     for quarter in archive.quarters:
-        framework = release.framework_for(quarter, own)
+        framework, figures = release.framework_for(quarter, own), archive.release(quarter)
         places = reading.Places(quarter, gathered.merged, framework)
-        made.append(rederive.safely(archive.release(quarter), framework, places))
-    rebuilt = [
-        Rebuilt(one.quarter, row.quantity, row.start, int(row.compared), int(row.agree), int(row.open))
-        for one in made
-        for row in one.compared.itertuples(index=False)
-    ]
+        made = rederive.safely(figures, framework, places)
+        rebuilt += [
+            Rebuilt(quarter, row.quantity, row.start, int(row.compared), int(row.agree), int(row.open))
+            for row in made.compared.itertuples(index=False)
+        ]
+        problems += made.problems
+        notes += made.notes
+        if framework:
+            judged = published.judge(figures, framework, places, made.problems)
+            if judged.compared:
+                rebuilt.append(Rebuilt(quarter, published.FINAL, published.FROM_FLAG, judged.compared, judged.agree, 0))
+            problems += judged.problems
+            notes += judged.notes
     return Finding(
         path,
-        tuple(problem for one in made for problem in one.problems),
+        tuple(problems),
         (*_about_figures(archive), *archive.notes),
         tuple(unusual.find(gathered.files, archive, own)),
         tuple(rebuilt),
-        (*(note for one in made for note in one.notes), *_of_another_year(own, archive)),
+        (*notes, *_of_another_year(own, archive)),
     )
 
 

@@ -1,7 +1,8 @@
 """The command line.
 
 Exit codes: 0 done; 1 ran, but a page failed or `check` found problems; 2 bad usage or unusable
-input, with one line on standard error and nothing overwritten.
+input, with one line on standard error and nothing overwritten; 128 and the number of a signal that ended it, with one
+line.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
-        code = options.run(options)
+        code = _run(options, for_good=arguments is None)
         sys.stdout.flush()
         return code
     except InputError as error:
@@ -54,9 +55,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"nofcore: error: {error.name} is not installed; run make setup and use .venv/bin/python", file=sys.stderr
         )
         return 2
-    except KeyboardInterrupt:
-        print("nofcore: interrupted", file=sys.stderr)
-        return 130
+    except (KeyboardInterrupt, SystemExit) as stop:
+        with contextlib.suppress(OSError):  # the terminal may be the one that was closed
+            print("; ".join(["nofcore: interrupted", *getattr(stop, "__notes__", ())]), file=sys.stderr, flush=True)
+        return getattr(stop, "code", 130)
+
+
+def _run(options, for_good: bool) -> int:
+    """Run the command, which a signal ends in order. for_good: and with it the process, which has no more to do."""
+    from nofcore.report import signals  # not before: a package may not be installed
+
+    with signals.raising(for_good):
+        return options.run(options)
 
 
 def _parser() -> Parser:
@@ -79,11 +89,11 @@ def _parser() -> Parser:
         "--cutoffs", choices=("published", "recomputed"), default="published",
         help="segment cut-offs in the draws: held fixed (default), or taken anew in each",
     )  # fmt: skip
-    table.add_argument("--out", required=True, type=Path, metavar="FILE.csv")
+    table.add_argument("--out", required=True, type=_path, metavar="FILE.csv")
 
     scores = _command(commands, "scores", "write the metric scores recomputed from the values as CSV", _scores)
     _source_options(scores)
-    scores.add_argument("--out", required=True, type=Path, metavar="FILE.csv")
+    scores.add_argument("--out", required=True, type=_path, metavar="FILE.csv")
 
     report = _command(commands, "report", "make HTML pages and their index", _report)
     report.add_argument("names", nargs="*", metavar="NAME", help="pages to make, such as league_table; default: all")
@@ -100,11 +110,11 @@ def _parser() -> Parser:
         "--draws", type=_positive, metavar="N", help=f"default: {DRAWS:,}; for correlations {CORRELATION_DRAWS:,}"
     )
     report.add_argument("--seed", type=_natural, default=SEED, metavar="S", help=f"default: {SEED}")
-    report.add_argument("--activity", type=Path, metavar="FILE", help="numerators and denominators of your own")
-    report.add_argument("--characteristics", type=Path, metavar="FILE", help="figures of your own by trust_code")
-    report.add_argument("--weights", type=Path, metavar="FILE", help="weights of your own, by name (TOML)")
+    report.add_argument("--activity", type=_path, metavar="FILE", help="numerators and denominators of your own")
+    report.add_argument("--characteristics", type=_path, metavar="FILE", help="figures of your own by trust_code")
+    report.add_argument("--weights", type=_path, metavar="FILE", help="weights of your own, by name (TOML)")
     report.add_argument(
-        "--scenario", type=Path, nargs="+", action="extend", default=[], metavar="FILE",
+        "--scenario", type=_path, nargs="+", action="extend", default=[], metavar="FILE",
         help="scenarios of your own (TOML), beside those of the kit",
     )  # fmt: skip
     report.add_argument(
@@ -114,17 +124,19 @@ def _parser() -> Parser:
     report.add_argument("--workers", type=_positive, default=2, metavar="N", help="processes; default: 2")
     report.add_argument("--scheduler", metavar="ADDRESS", help="a Dask cluster to use instead, such as tcp://host:8786")
     report.add_argument("--force", action="store_true", help="make pages again that are up to date")
-    report.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="default: reports")
+    report.add_argument("--out", type=_path, default=Path("reports"), metavar="DIR", help="default: reports")
 
     check = _command(commands, "check", "list everything that is wrong with files, folders or a framework file", _check)
-    check.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    check.add_argument("paths", nargs="+", type=_path, metavar="PATH")
     _framework_option(check, "rules of your own for the figures of their year; default: those of the kit")
     check.add_argument("--json", action="store_true", help="print the result as JSON")
 
     fetch = _command(commands, "fetch", "download the files of a release, or list the releases that are known", _fetch)
     fetch.add_argument("quarter", nargs="?", metavar="Q", help='such as "Q3 2025/26"; without it, what is known')
-    fetch.add_argument("--to", type=Path, metavar="DIR", help="folder for --data; default: one in the place for caches")
-    fetch.add_argument("--catalogue", type=Path, metavar="FILE", help="releases of your own, beside those of the kit")
+    fetch.add_argument(
+        "--to", type=_path, metavar="DIR", help="folder for --data; default: one in the place for caches"
+    )
+    fetch.add_argument("--catalogue", type=_path, metavar="FILE", help="releases of your own, beside those of the kit")
     return parser
 
 
@@ -139,13 +151,19 @@ def _source_options(command: argparse.ArgumentParser) -> None:
         "--quarter", metavar="Q", help='such as "Q1 2025/26"; default: the latest with all metric rows'
     )
     command.add_argument(
-        "--data", type=Path, metavar="DIR", help="folder of NHS England's CSV files; default: embedded data"
+        "--data", type=_path, metavar="DIR", help="folder of NHS England's CSV files; default: embedded data"
     )
     _framework_option(command, "rules of your own; default: those of the year")
 
 
 def _framework_option(command: argparse.ArgumentParser, text: str) -> None:
-    command.add_argument("--framework", type=Path, metavar="FILE", help=text)
+    command.add_argument("--framework", type=_path, metavar="FILE", help=text)
+
+
+def _path(text: str) -> Path:
+    if not text.strip():  # which would be taken for the current folder
+        raise argparse.ArgumentTypeError(f"{text!r} is not a path")
+    return Path(text)
 
 
 def _natural(text: str) -> int:
@@ -281,7 +299,7 @@ def _make_report(options) -> int:
         scheduler=options.scheduler,
     )
     try:
-        outcomes = plan.run(request)
+        outcomes = plan.run(request, warn=lambda line: _tell([line]))
     except NoIndexError as error:
         print(table(error.outcomes))
         print(f"nofcore: error: {error}", file=sys.stderr)
@@ -309,9 +327,7 @@ def _fetch(options) -> int:
         print(f"page: {known.page}")
         return 0
     quarter = catalogue.quarter(options.quarter)
-    if quarter not in known.releases:
-        print(catalogue.example(quarter))
-        raise catalogue.unknown_quarter(quarter, known)
+    catalogue.require_known(quarter, known, print)
     folder = options.to or fetch.cache_folder(quarter)
     found = fetch.fetch(known.releases[quarter], known.pages[quarter], folder, warn=lambda line: _tell([line]))
     if known.releases[quarter].note:

@@ -203,7 +203,7 @@ def _judged(response, sink: _Sink, known: Seen | None) -> Answer:
     answer = Answer(
         sink.sha256.hexdigest(), sink.size, headers.get("ETag"), headers.get("Last-Modified"), response.url,
         unchanged=known is not None and status == HTTPStatus.NOT_MODIFIED, ends_in_line=sink.end in {b"\n", b"\r"},
-        measured=bool({"Content-Length", "Transfer-Encoding"} & {*headers}),
+        measured="Content-Length" in headers or "Transfer-Encoding" in headers,  # in whatever case they are sent
     )  # fmt: skip
     if answer.unchanged:
         return answer
@@ -234,19 +234,29 @@ def _trouble(error: Exception, address: str, responses: list, patience: Patience
         return Trouble(f"{host} redirects in a circle")
     if isinstance(error, requests.exceptions.InvalidSchema | requests.exceptions.InvalidURL):
         return Trouble(f"{host} redirects to an address that is neither https:// nor http://")
+    if isinstance(error, requests.exceptions.ProxyError):
+        return Trouble(f"no connection to {host} through the proxy {_proxy_of(address)}", True, True)
     cause = error.args[0] if error.args else None
     reason = getattr(cause, "reason", cause)
     if isinstance(reason, urllib3.NameResolutionError):
         return Trouble(f"no connection to {host} (its name is not found)", True, True)
     if isinstance(error, requests.ConnectTimeout):
         return Trouble(f"no connection to {host} within {patience.connect:g} s", True, True)
-    if isinstance(reason, urllib3.NewConnectionError | urllib3.ProxyError):
+    if isinstance(reason, urllib3.NewConnectionError):
         return Trouble(f"no connection to {host}", True, True)
     if isinstance(error, requests.Timeout) or isinstance(reason, urllib3.ReadTimeoutError):
         return Trouble(f"{host} sent nothing for {patience.no_data:g} s", True)
     if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
         return Trouble("the connection was cut off", True)
     return Trouble(f"{host} sends an answer that cannot be read")
+
+
+def _proxy_of(address: str) -> str:
+    """Host and port of the proxy for an address; a name and password before them are never shown."""
+    from requests import utils
+
+    proxy = utils.select_proxy(address, utils.get_environ_proxies(address)) or ""
+    return urlsplit(proxy if "://" in proxy else f"//{proxy}").netloc.rsplit("@", 1)[-1]
 
 
 def _refused(status: int, host: str) -> Trouble:

@@ -51,15 +51,17 @@ def fetch(
 ) -> list[Fetched]:  # fmt: skip
     """Bring the files of a release into a folder, which is made where there is none.
 
-    ``tell`` is given a line for each file that is there, ``warn`` (default: ``tell``) one for each new try, each
-    redirect to another host and each file that is the same as another. Raises InputError at the end if any file is
-    not there: what failed, the ``page`` to download it from by hand and the folder to put it into. The files that did
-    arrive stay.
+    Where the names of its files are not known, those that hold figures of its quarter serve: they were put into the
+    folder by hand. ``tell`` is given a line for each file that is there, ``warn`` (default: ``tell``) one for each new
+    try, each redirect to another host and each file that is the same as another or of another quarter. Raises
+    InputError at the end if any file is not there: what failed, the ``page`` to download it from by hand and the folder
+    to put it into. The files that did arrive stay.
     """
     patience, warn = patience or PATIENCE, warn or tell
     folder = _prepared(folder)
     done, missing, offline = [], {}, {}
-    for name, address in listed.addresses.items():
+    addresses = listed.addresses or dict.fromkeys(_of_quarter(folder, listed.quarter))
+    for name, address in addresses.items():
         try:
             found = _bring(folder, name, address, offline, patience, warn)
         except Trouble as trouble:
@@ -71,10 +73,41 @@ def fetch(
         else:
             done.append(found)
             tell(str(found))
-    if missing or not listed.files:
+    if missing or not done:
         raise _incomplete(listed, page, folder, missing)
     _warn_of_copies(folder, done, warn)
+    if listed.files:
+        _warn_of_other_quarters(folder, listed.quarter, done, warn)
+    else:
+        warn(f"{listed.quarter}: the names of its files are not known; see on {page} whether these are all")
     return done
+
+
+def _of_quarter(folder: Path, quarter: str) -> list[str]:
+    """The names of the files in a folder that hold figures of a quarter."""
+    try:
+        names = sorted(path.name for path in folder.iterdir() if path.suffix.lower() == ".csv" and path.is_file())
+    except OSError as error:
+        raise _unusable(folder, error) from None
+    return [name for name in names if quarter in _quarters_of(folder / name)]
+
+
+def _quarters_of(path: Path) -> set[str]:
+    """The quarters that a file holds; none where it does not say, which is for `check` to tell."""
+    from nofcore import official  # imports pandas, which a fetch that fails does not need
+
+    try:
+        return official.quarters_of(path)
+    except InputError:
+        return set()
+
+
+def _warn_of_other_quarters(folder: Path, quarter: str, done: list[Fetched], warn: Callable[[str], None]) -> None:
+    """An entry of a catalogue may have been copied from that of another quarter."""
+    for found in done:
+        held = _quarters_of(folder / found.name)
+        if held and quarter not in held:
+            warn(f"{found.name}: holds {', '.join(sorted(held))}, and nothing of {quarter}; compare it with the page")
 
 
 def _warn_of_copies(folder: Path, done: list[Fetched], warn: Callable[[str], None]) -> None:
@@ -116,7 +149,7 @@ def _incomplete(listed: Listed, page: str, folder: Path, missing: dict[str, Trou
     what = names or "its CSV files"
     note = f"; {listed.note}" if listed.note else ""
     todo = f"open {page} in a browser, download {{}} and put {{}} into {folder}"
-    if all(address is None for address in listed.addresses.values()):
+    if not any(listed.addresses.values()):
         unknown = "addresses of its files" if listed.files else "names and addresses of its files"
         it = "it" if len(missing) == 1 else "them"
         return InputError(f"{listed.quarter}: the {unknown} are not known; {todo.format(what, it)}{note}")

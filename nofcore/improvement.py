@@ -19,6 +19,7 @@ import pandas as pd
 from nofcore import bootstrap, league, pools, rescoring, scoring
 from nofcore.bootstrap import Rules
 from nofcore.errors import InputError
+from nofcore.flags import override_flags
 from nofcore.framework import Framework
 from nofcore.league import LeagueTable, Ranking
 from nofcore.pools import PLACES, Pooled
@@ -85,6 +86,11 @@ class Standing:
     def rules(self, cutoffs: str = "published") -> Rules:
         """``cutoffs``: "published" holds the segment cut-offs, "recomputed" takes them anew in each case."""
         return bootstrap.ranking_rules(self.rebuilt, self.trusts, cutoffs)
+
+    @cached_property
+    def flags(self) -> pd.DataFrame:
+        """Override flags of the trusts, and how they are known: see `nofcore.flags`."""
+        return override_flags(self.rebuilt, self.trusts)
 
     def start(self, rules: Rules) -> Ranking:
         """Segments and ranks before any change, each (trusts,)."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from nofcore import league
+from nofcore import flags
 from nofcore.bootstrap import Rules
 from nofcore.improvement import Standing, what_happens
 from nofcore.pools import PLACES, Pooled, edges, one_place, one_unit, outcomes_beyond, scored_by_place, targets
@@ -159,6 +159,7 @@ def _cases(standing: Standing, metric_id: str, move: str, where, new, target, ru
 OPEN = "open"
 IN_BEST = "in the best segment"
 HELD = "held by the override"
+FLAG_UNKNOWN = "perhaps held by the override"
 NONE_CAN = "no single metric can"
 TOP = "it is at the top already"
 NOT_ENOUGH = "even its best score is not enough"
@@ -182,8 +183,11 @@ class NextSegment:
         """A row per trust.
 
         trust_code, trust_type, trust_name, rank, average, segment, status (`OPEN`; `IN_BEST`; `HELD`: its
-        average cannot bring a better segment while it is flagged), goal (the next segment), fall (in
-        the average, points, with the published cut-offs held), items (fall times items: points on one item),
+        average cannot bring a better segment while it is flagged; `FLAG_UNKNOWN`: so it is if it carries the flag, which is
+        neither published nor can be deduced; goal and fall are then those without it), flag (how it is known, see
+        `nofcore.flags`), goal (the next segment), fall (in
+        the average, points, with the cut-offs of the quarter held), items (what the unrounded scores must fall by in all, so that their
+        rounded mean falls that far: points on one item; NaN without items, or where the rules do not average as the official ones do),
         metrics (that could be changed), able (of them that can bring it alone), and of the smallest such change, in
         places of the pool: metric_id, name, unit, value, new_value, change, steps, pool_places,
         average_after, rank_after, places_won. answer: `NONE_CAN` where no metric can.
@@ -224,24 +228,34 @@ def next_segment(standing: Standing, cutoffs: str = "published") -> NextSegment:
 def _goals(standing: Standing, rules: Rules) -> pd.DataFrame:
     """How far each trust is from the next better segment, by the published cut-offs."""
     start, cuts = standing.start(rules), standing.rules("published").cuts
-    segment = start.segment.astype(np.int64)
+    segment, basis = start.segment.astype(np.int64), standing.flags["basis"].to_numpy()
     # The worst segment before the override that is good enough: 0 where none is.
     levels = np.arange(1, rules.segments + 1, dtype=np.int8)
-    flagged = levels
-    if rules.no_higher_than is not None or rules.segments_down:
-        flagged = league.override(levels, np.True_, rules.no_higher_than, rules.segments_down, rules.segments)
-    enough = np.where(rules.flags, (flagged < segment[:, None]).sum(axis=1), (levels < segment[:, None]).sum(axis=1))
-    status = np.select([segment == 1, enough == 0], [IN_BEST, HELD], OPEN)
-    is_open = status == OPEN
+    free = (levels < segment[:, None]).sum(axis=1)
+    held = (flags.if_flagged(levels, standing.rebuilt) < segment[:, None]).sum(axis=1)
+    enough = np.where(rules.flags, held, free)
+    unclear = (basis == flags.UNKNOWN) & (held != free)
+    status = np.select([segment == 1, unclear, enough == 0], [IN_BEST, FLAG_UNKNOWN, HELD], OPEN)
+    is_open = np.isin(status, [OPEN, FLAG_UNKNOWN])
     cut = np.floor(np.take_along_axis(cuts, np.maximum(enough, 1)[:, None] - 1, axis=1)[:, 0])
     trusts = standing.trusts[["trust_type", "trust_name", "average_score", "n_items"]]
     trusts = trusts.rename(columns={"average_score": "average"}).assign(
-        rank=start.rank.astype(np.int64), segment=segment, status=status,
+        rank=start.rank.astype(np.int64), segment=segment, status=status, flag=basis,
         goal=pd.array(segment - 1, dtype="Int64"), fall=np.where(is_open, (standing.hundredths - cut) / 100, np.nan),
     )  # fmt: skip
     trusts["goal"] = trusts["goal"].where(is_open)
-    trusts["items"] = trusts["fall"] * trusts["n_items"].where(trusts["n_items"] > 0)
+    trusts["items"] = np.where(is_open, _points_needed(standing, cut), np.nan)
     return trusts.drop(columns="n_items")
+
+
+def _points_needed(standing: Standing, cut: np.ndarray) -> np.ndarray:
+    """How far the sum of each trust's items is above the largest of which the mean rounds to the cut-off, in hundredths."""
+    if not standing.framework.plain_average:
+        return np.full(len(cut), np.nan)
+    items = standing.rebuilt.items.values.reindex(standing.trusts.index)
+    count = items.notna().sum(axis=1).to_numpy()
+    # Half up: a mean of just below half a hundredth more still rounds down to the cut-off.
+    return np.where(count > 0, items.sum(axis=1).to_numpy() - count * (cut + 0.5) / 100, np.nan)
 
 
 def _ways(standing: Standing, metric_id: str, goals: np.ndarray, rules: Rules) -> pd.DataFrame:

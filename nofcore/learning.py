@@ -29,7 +29,7 @@ SHOWN = 3
 LEAST_SHARED = 0.5
 FEWEST = 5
 """Trusts of a subtype over which it is measured how much likeness says, at least."""
-TOLD, NOT_KNOWN, BY_CHANCE = "more than chance in the counts", "no counts at hand", "cannot be told apart"
+TOLD, NOT_KNOWN, BY_CHANCE = "more than chance in the counts", "not known", "cannot be told apart"
 Z = 1.959963984540054
 
 
@@ -84,7 +84,7 @@ class Lesson:
     """Who to learn from on one metric.
 
     ``metric``: the trust's row of `nofcore.metric_standing`; ``teachers``: a row per trust that does well, the most alike
-    first: trust_code, trust_name, value, score, quartile, distance, shared (items), likeness (its place by distance among
+    first: trust_code, trust_name, value, score, distance, shared (items), likeness (its place by distance among
     the comparable trusts, 1 = most alike), evidence (`TOLD` or `NOT_KNOWN`); ``comparable``: trusts of the subtype with
     the metric and enough shared items; ``typical``: median of their distances; ``alike``: how many teachers are no
     further away than that, the first of them; ``by_chance``: how many have a score
@@ -132,7 +132,7 @@ def lesson(
     ahead = (metric["score"] - rows["score"] >= GAP - EXACT) & (rows["score"] <= half + EXACT) & (not does_well)
     well = rows[ahead & _better_value(rows, metric)]
     well = well.assign(evidence=_evidence(well.index, metric, counts)).sort_values(["distance", "score"], kind="stable")
-    columns = ["trust_code", "trust_name", "value", "score", "quartile", "distance", "shared", "likeness", "evidence"]
+    columns = ["trust_code", "trust_name", "value", "score", "distance", "shared", "likeness", "evidence"]
     return Lesson(
         metric, well[well["evidence"] != BY_CHANCE].reset_index()[columns], len(rows), float(rows["distance"].median()),
         int((well["evidence"] == BY_CHANCE).sum()), does_well,

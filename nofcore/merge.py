@@ -1,14 +1,19 @@
 """Several published files into one set of tables, with one rule for what two files say of one thing.
 
 Files are taken from the oldest to the newest: by the latest quarter they hold, then by version.
-Where two hold the same quarter, the later wins if their figures agree, or if its name says that it
-is a re-issue ("-v2"); otherwise it is an error that names both.
+Where two hold the same quarter, the newer wins if their figures and units agree, or if its name says
+that it is a re-issue ("-v2"); otherwise it is an error that names both. What only one of them gives
+(a rank, a range, a unit) is taken from that one. A period, name, subtype or region of which they say
+different things contradicts no figure: that of the newer file is taken and, of files that are equally
+new, the first in the alphabet. So nothing rests on how files are called, but for the version.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import itemgetter
 
 import pandas as pd
 
@@ -21,7 +26,7 @@ FrameworkOf = Callable[[str], Framework | None]
 DATA_KEY = ["quarter", "trust_code", "metric_id"]
 TRUST_KEY = ["quarter", "trust_code"]
 BLOCK = ["quarter", "trust_type"]
-DATA_FIGURES = ["value", "rank"]
+DATA_FIGURES = ["value", "rank", "unit"]
 RESULTS = ["average_score", "unadjusted_segment", "in_deficit", "segment", "rank", "score_rank"]
 RANGES = ["score_low", "score_high", "rank_low", "rank_high"]
 _REMEDY = "remove the file that is out of date, or let the name of a re-issue end in -v2"
@@ -49,17 +54,26 @@ def merge(files: Iterable[OfficialFile], framework_of: FrameworkOf) -> Merged:
     results. Raises InputError where two files contradict each other.
     """
     notes: list[str] = []
-    ordered = _without_superseded(sorted(files, key=_age), notes)
-    trusts = _trusts(ordered)
-    data = _merge([f.rows for f in ordered if f.kind == "data"], DATA_KEY, DATA_FIGURES)
-    tables = _merge([f.rows for f in ordered if f.kind == "league table"], TRUST_KEY, [*RESULTS, *RANGES])
+    ordered = sorted(files, key=_in_order)
+    ages = [_age(file) for file in ordered]
+    kept = zip(ages, _without_superseded(ordered, notes), strict=True)
+    alike = [[file for _, file in group] for _, group in groupby(kept, key=itemgetter(0))]
+    trusts = _trusts(alike, notes)
+    data = _merge(alike, "data", DATA_KEY, DATA_FIGURES, notes)
+    tables = _merge(alike, "league table", TRUST_KEY, [*RESULTS, *RANGES], notes)
     versions = {file.path.name: file.version for file in ordered}
     return Merged(data, trusts, tables, _league(_results(data, framework_of), tables, versions), tuple(notes))
 
 
 def _age(file: OfficialFile) -> tuple:
     latest = max((quarter[3:7], quarter[1]) for quarter in file.rows["quarter"].unique())
-    return latest, file.version, file.path.name
+    return latest, file.version
+
+
+def _in_order(file: OfficialFile) -> tuple:
+    """By age; of files of one age the one that gives most ranks and ranges is last, as places are named after it."""
+    optional = [name for name in ("rank", *RANGES) if name in file.rows]
+    return *_age(file), int(file.rows[optional].count().sum()), file.path.name
 
 
 def _without_superseded(files: list[OfficialFile], notes: list[str]) -> list[OfficialFile]:
@@ -68,7 +82,8 @@ def _without_superseded(files: list[OfficialFile], notes: list[str]) -> list[Off
     for place, file in enumerate(files):
         rows = file.rows
         for later in files[place + 1 :]:
-            if later.version > 1 and later.kind == file.kind:
+            # Two re-issues of one age must agree: nothing but their names would tell which of them is right.
+            if later.version > 1 and later.kind == file.kind and _age(later) > _age(file):
                 replaced = _in(rows, later.rows, BLOCK)
                 notes += [f"{file.path.name}: superseded by the re-issue {later.path.name}"] * bool(replaced.any())
                 rows = rows[~replaced]
@@ -81,23 +96,72 @@ def _in(rows: pd.DataFrame, others: pd.DataFrame, key: list[str]):
     return pd.MultiIndex.from_frame(rows[key]).isin(pd.MultiIndex.from_frame(others[key].drop_duplicates()))
 
 
-def _merge(frames: list[pd.DataFrame], key: list[str], figures: list[str]) -> pd.DataFrame:
-    """Rows of the files; of rows that two of them hold, which must agree, the later."""
+def _merge(alike: list[list[OfficialFile]], kind: str, key: list[str], figures: list[str], notes: list[str]):
+    """Rows of the files of one kind; of rows that two of them hold, which must agree, the newer.
+
+    ``alike``: the files of one age together, the oldest first.
+    """
     merged = _empty(key, figures)
-    for rows in frames:
-        if merged.empty:
-            merged = rows
-            continue
-        both = _in(merged, rows, key)
-        if both.any():
-            _require_agreement(merged, rows, key, [name for name in figures if name in rows])
-        merged = pd.concat([merged[~both], rows], ignore_index=True)
+    for files in alike:
+        rows = _empty(key, figures)
+        for file in files:
+            if file.kind == kind:
+                rows = _joined(rows, file.rows, key, figures, newer=False, notes=notes)
+        merged = _joined(merged, rows, key, figures, newer=True, notes=notes)
     return merged
+
+
+def _joined(earlier, later, key: list[str], figures: list[str], newer: bool, notes: list[str]) -> pd.DataFrame:
+    """Rows of two files; of those that both hold the later, and from the earlier what only that gives.
+
+    ``newer``: whether the later is the newer; else both are equally new.
+    """
+    if earlier.empty or later.empty:
+        return earlier if later.empty else later
+    both = _in(earlier, later, key)
+    if both.any():
+        figures = [name for name in figures if name in later]  # the same of all files of a kind
+        _require_agreement(earlier, later, key, figures)
+        # The rows of the earlier in the order of the later; a row given twice is reported by the schemas.
+        mine = earlier[both].drop_duplicates(key).set_index(key).reindex(pd.MultiIndex.from_frame(later[key]))
+        mine = mine.set_axis(later.index)
+        later = later.assign(**{name: later[name].where(_known(later[name]), mine[name]) for name in figures})
+        if key == DATA_KEY:
+            later = later.assign(period=_one_period(mine, later, newer, notes))
+    return pd.concat([earlier[~both], later], ignore_index=True)
+
+
+def _known(figures: pd.Series) -> pd.Series:
+    return figures.notna() & (figures != "")
+
+
+def _one_period(earlier: pd.DataFrame, later: pd.DataFrame, newer: bool, notes: list[str]) -> pd.Series:
+    """The periods of rows that two files hold; what they say differently is told."""
+    mine, theirs = earlier["period"], later["period"]
+    differs = _known(mine) & _known(theirs) & (mine != theirs)
+    chosen = theirs.where(_known(theirs) | mine.isna(), mine)
+    if differs.any():
+        chosen = chosen if newer else chosen.mask(differs & (mine < theirs), mine)
+        pair = earlier[differs].add_suffix("_earlier").join(later[differs])
+        first = pair.sort_values([*TRUST_KEY, "metric_id"]).iloc[0]
+        notes.append(_told_of(first, "period", ", ".join(first[DATA_KEY]), int(differs.sum()), newer))
+    return chosen
+
+
+def _told_of(pair: pd.Series, name: str, what: str, count: int, newer: bool) -> str:
+    """What two files say differently of one thing, and which of them is heeded."""
+    said = sorted(
+        f"{pair[name + end]!r} in {pair['file' + end]}, row {pair['row' + end]:.0f}" for end in ("_earlier", "")
+    )
+    rule = f"that of {pair['file']}, the newer file," if newer else "the first in the alphabet"
+    others = f" (so in {count:,} places)" if count > 1 else ""
+    return f"{what}: {SHOWN[name]} is {' and '.join(said)}; {rule} is taken{others}"
 
 
 def _empty(key: list[str], figures: list[str]) -> pd.DataFrame:
     text = dict.fromkeys([*key, *ATTRIBUTES, *DATA_COLUMNS.values(), "file"], str)
-    return pd.DataFrame(columns=[*text]).astype(text).assign(**dict.fromkeys(figures, 0.0), row=0)
+    numbers = dict.fromkeys((name for name in figures if name != "unit"), 0.0)
+    return pd.DataFrame(columns=[*text]).astype(text).assign(**numbers, row=0)
 
 
 def _require_agreement(earlier: pd.DataFrame, later: pd.DataFrame, key: list[str], figures: list[str]) -> None:
@@ -106,12 +170,16 @@ def _require_agreement(earlier: pd.DataFrame, later: pd.DataFrame, key: list[str
     pair = pair[_in(pair, pair[pair["_merge"] == "both"], TRUST_KEY)]
     differs = pair["_merge"] != "both"
     for name in figures:
-        mine, theirs = pair[name], pair[f"{name}_later"]
-        # A rank or range that only one file gives contradicts nothing; a missing value does.
-        known = mine.notna() & theirs.notna() if name != "value" else mine.notna() | theirs.notna()
-        differs |= known & (mine != theirs)
+        differs |= _differs(pair, name)
     if differs.any():
         raise InputError(_contradiction(pair[differs], key, figures, earlier, later))
+
+
+def _differs(pair: pd.DataFrame, name: str) -> pd.Series:
+    """A rank, range or unit that only one file gives contradicts nothing; a missing value does."""
+    mine, theirs = pair[name], pair[f"{name}_later"]
+    known = _known(mine) | _known(theirs) if name == "value" else _known(mine) & _known(theirs)
+    return known & (mine != theirs)
 
 
 def _contradiction(pairs: pd.DataFrame, key: list[str], figures: list[str], earlier, later) -> Problem:
@@ -120,7 +188,7 @@ def _contradiction(pairs: pd.DataFrame, key: list[str], figures: list[str], earl
     first = pairs.iloc[0]
     column, others = None, f" ({len(pairs)} rows differ)" if len(pairs) > 1 else ""
     if first["_merge"] == "both":
-        name = next(name for name in figures if not _same(first[name], first[f"{name}_later"]))
+        name = next(name for name in figures if _differs(pairs.iloc[:1], name).item())
         column = SHOWN.get(name)
         there = f"{_said(first[f'{name}_later'])} in {first['file_later']}, row {first['row_later']:.0f}"
         said = f"{_said(first[name])} against {there}"
@@ -133,25 +201,45 @@ def _contradiction(pairs: pd.DataFrame, key: list[str], figures: list[str], earl
     return Problem(first[file], int(first[row]), column, f"{what}: {said}{others}; {_REMEDY}")
 
 
-def _same(mine: float, theirs: float) -> bool:
-    return mine == theirs or (pd.isna(mine) and pd.isna(theirs))
+def _said(figure: float | str) -> str:
+    if isinstance(figure, str):
+        return repr(figure)
+    return "no figure" if pd.isna(figure) else f"{figure:.15g}"
 
 
-def _said(number: float) -> str:
-    return "no figure" if pd.isna(number) else f"{number:.15g}"
-
-
-def _trusts(files: list[OfficialFile]) -> pd.DataFrame:
+def _trusts(alike: list[list[OfficialFile]], notes: list[str]) -> pd.DataFrame:
     """One row a quarter and trust. The newest file decides a name, subtype or region; two types are an error."""
     said = [*TRUST_KEY, *ATTRIBUTES]
-    different = [file.rows.drop_duplicates(said)[[*said, "file", "row"]] for file in files]
+    different = [
+        file.rows.drop_duplicates(said)[[*said, "file", "row"]].assign(age=age)
+        for age, files in enumerate(alike)
+        for file in files
+    ]
     rows = pd.concat([rows.astype(dict.fromkeys(ATTRIBUTES, "str")) for rows in different], ignore_index=True)
     problems = [*_in_two(rows, "trust_type", TRUST_KEY)]
     for name in ("trust_name", "trust_subtype", "region"):
         problems += _in_two(rows, name, [*TRUST_KEY, "file"])
     if problems:
         raise InputError(problems)
-    return rows.drop_duplicates(TRUST_KEY, keep="last").reset_index(drop=True)
+    newest = rows[rows["age"] == rows.groupby(TRUST_KEY)["age"].transform("max")]
+    # The first name in the alphabet; that is a blank one, which the schemas report at its place.
+    newest = newest.sort_values("trust_name", ascending=False, kind="stable")
+    trusts = newest.drop(columns="age").drop_duplicates(TRUST_KEY, keep="last").set_index(TRUST_KEY)
+    for name in ATTRIBUTES:
+        filled = newest[newest[name] != ""].sort_values([name, "file"]).drop_duplicates([*TRUST_KEY, name])
+        notes += _told_twice(filled[filled.duplicated(TRUST_KEY, keep=False)], name)
+        if name != "trust_name":
+            chosen = filled.drop_duplicates(TRUST_KEY).set_index(TRUST_KEY)[name]
+            trusts[name] = chosen.reindex(trusts.index, fill_value="")
+    return trusts.reset_index()
+
+
+def _told_twice(rows: pd.DataFrame, name: str) -> Iterator[str]:
+    """A line on what equally new files say differently of trusts."""
+    if len(rows):
+        (quarter, code), group = next(iter(rows.groupby(TRUST_KEY)))
+        pair = pd.concat([group.iloc[0].add_suffix("_earlier"), group.iloc[1]])
+        yield _told_of(pair, name, f"{quarter}, {code}", len(rows.drop_duplicates(TRUST_KEY)), newer=False)
 
 
 def _in_two(rows: pd.DataFrame, name: str, key: list[str]) -> Iterator[Problem]:

@@ -1,9 +1,10 @@
 """Where every trust stands on every metric of a quarter, and how trusts compare within domains.
 
 Ranks on a metric are within its pool: all trusts that report it, or those of the type where the rules say so, from the
-published values, best first; equal values are ordered as `nofcore.scoring.rank_in_pool` does, and trusts that are still
-equal share the best rank. Where only a score is published the rank is that of the score. Quartile = 1 + 4 (rank - 1) // n, where
-all trusts that share the rank would be in the same one.
+published values, best first; equal values of one type are ordered by the published Rank as `nofcore.scoring.rank_in_pool` does, and trusts that are
+still equal share the best rank. Between types the order of equal values stays open: the places of a trust are then all that it
+would hold with those of the other types before it, behind it or between. Where only a score is published the rank is that of the
+score. Quartile = 1 + 4 (rank - 1) // n, where all places that a trust may hold are in the same one.
 
 **Domain scores against a median**: a domain score is the mean of a few items. As if other metrics of the same kind had
 been chosen, it has a standard error of s / sqrt(items), s being the pooled standard deviation of items around the mean of
@@ -21,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from nofcore import league, scoring
-from nofcore.framework import Combined, Framework, Metric
+from nofcore.framework import Combined, Framework, Metric, is_own
 from nofcore.league import LeagueTable
 from nofcore.ranking import minimum_ranks
 from nofcore.release import Release
@@ -35,7 +36,7 @@ PARTS = 4
 BETTER, WORSE, CANNOT_TELL, UNKNOWN = "better", "worse", "cannot be told apart", "not known"
 COLUMNS = [
     "trust_code", "metric_id", "value_id", "name", "domain", "better", "model", "target", "unit", "value", "period",
-    "score", "rank", "rank_last", "of", "whole", "quartile", "pool", "enters",
+    "score", "rank", "rank_last", "of", "whole", "quartile", "pool", "enters", "averaged",
 ]  # fmt: skip
 
 
@@ -48,10 +49,10 @@ def metric_standing(figures: Release, framework: Framework) -> pd.DataFrame:
     trust_code, metric_id (of the score), value_id ("" for a score without values), name, domain (key), better ("low",
     "high" or "" for a score alone), model, target (standard or floor, NaN for none), unit, value (NaN where there is none or
     it is suppressed), period, score (as it enters the average, NaN where there is none), rank, rank_last (the last of the
-    places that equal trusts share) and of (in the pool; missing for counts in a pool of rates, which brackets score),
+    places that equal trusts share, or that stay open to it) and of (in the pool; missing for counts in a pool of rates, which brackets score),
     whole (False where types of the pool have no metric rows at hand: the rank is then among the others alone),
     quartile (missing where a tie lies in several, or the pool is not whole), pool ("all" or "type"), enters: how it enters the average ("by itself",
-    "as part of ...", "not").
+    "as part of ...", "not"), averaged (whether it is averaged, by itself or in a group: False where a combined score stands for it).
     """
     figures = scoring.within(figures, framework)
     scores = league.scores_to_average(figures, framework, "scores").set_index(["metric_id", "trust_code"])["score"]
@@ -82,7 +83,7 @@ def _standing(entry: Metric | Combined, figures: Release, framework: Framework, 
         metric_id=entry.score, value_id=value_id or "", name=entry.short, domain=entry.domain,
         better=getattr(entry, "better", None) or "", model=getattr(entry, "model", "combined"),
         target=np.nan if threshold is None else threshold, pool=getattr(entry, "pool", "all"),
-        enters=_enters(entry, framework),
+        enters=_enters(entry, framework), averaged=getattr(entry, "averaged", True),
     )  # fmt: skip
     by_bracket = found["unit"].isin(list(getattr(entry, "unit", ())))
     found.loc[by_bracket, "model"], found.loc[by_bracket, "target"] = "lookup", np.nan
@@ -108,18 +109,45 @@ def _ranks(entry: Metric | Combined, found: pd.DataFrame, published: pd.Series, 
         if not len(mine):
             continue
         if by_value:
-            codes = pd.factorize(types[mine])[0]
             values, places = found.loc[mine, "value"].to_numpy(float), published[mine].to_numpy(float)
-            rank = scoring.rank_in_pool(values, places, codes, entry.better)[0]
+            rank, last = places_open(values, places, types[mine].to_numpy(), entry.better)
         else:
             rank = minimum_ranks(to_hundredths(found.loc[mine, "score"]))
-        _, place, shared = np.unique(rank, return_inverse=True, return_counts=True)
-        last = rank + shared[place] - 1
+            last = rank + _sharing(rank) - 1
         first_part, last_part = quartile(rank, len(mine)), quartile(last, len(mine))
         parts = np.where(first_part == last_part, first_part, np.nan)
         for column, given in (("rank", rank), ("rank_last", last), ("of", len(mine)), ("quartile", parts)):
             ranks.loc[mine, column] = given
     return ranks
+
+
+def places_open(
+    values: np.ndarray, published: np.ndarray, types: np.ndarray, better: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """First and last of the places in a pool that each trust shares with its equals or that the figures leave open to it.
+
+    ``published``: the Rank within type, NaN where blank. See the head of this module.
+    """
+    codes = pd.factorize(types)[0]
+    rank = scoring.rank_in_pool(values, published, codes, better)[0]
+    last = rank + _sharing(rank) - 1
+    rows = pd.DataFrame({"value": values, "type": codes, "rank": rank, "last": last})
+    equal = rows.groupby("value")
+    of_type = rows.groupby(["value", "type"])
+    several = (equal["type"].transform("nunique") > 1).to_numpy()
+    first_of_all, last_of_all = equal["rank"].transform("min"), equal["last"].transform("max")
+    before = of_type["rank"].rank(method="min") - 1
+    behind = of_type["rank"].transform("size") - of_type["rank"].rank(method="max")
+    return (
+        np.where(several, first_of_all + before, rank).astype(int),
+        np.where(several, last_of_all - behind, last).astype(int),
+    )
+
+
+def _sharing(rank: np.ndarray) -> np.ndarray:
+    """How many trusts have the same rank, for each."""
+    _, place, shared = np.unique(rank, return_inverse=True, return_counts=True)
+    return shared[place]
 
 
 def quartile(rank, n):
@@ -142,10 +170,11 @@ def _enters(entry: Metric | Combined, framework: Framework) -> str:
 # --- domains --------------------------------------------------------------------------------------
 
 
-def domain_standing(rebuilt: LeagueTable) -> pd.DataFrame:
+def domain_standing(rebuilt: LeagueTable, figures: Release) -> pd.DataFrame:
     """A row per trust with items and domain it has a score in, in the order of the framework.
 
-    trust_code, domain (key), name, items (number), score, segment (NaN where not known), and against the trusts of its
+    trust_code, domain (key), name, items (number), score, segment (by the rules; where these do not give it, as published; NaN where
+    it is not published either), published (whether it is the published one), and against the trusts of its
     type and of its subtype, itself among them: median_type, n_type, rank_type, and so on with _subtype (rank 1 best,
     equal scores sharing the best); margin (z standard errors, NaN where the spread is not known); verdict_type,
     verdict_subtype: `BETTER`, `WORSE` or `CANNOT_TELL` than the median, `UNKNOWN` without a margin or with fewer than
@@ -160,9 +189,21 @@ def domain_standing(rebuilt: LeagueTable) -> pd.DataFrame:
         reach = _spread(rebuilt, rows.index) * domains.map(_z)
         for key, name in names.items():
             frames.append(_domain(rebuilt, rows, key, reach).assign(domain=key, name=name, trust_type=trust_type))
-    found = pd.concat(frames).rename_axis("trust_code").reset_index()
+    found = _with_published(pd.concat(frames).rename_axis("trust_code").reset_index(), rebuilt.framework, figures)
     order = found["domain"].map({key: place for place, key in enumerate(names)})
     return found.assign(order=order).sort_values(["trust_code", "order"], ignore_index=True).drop(columns="order")
+
+
+def _with_published(found: pd.DataFrame, framework: Framework, figures: Release) -> pd.DataFrame:
+    """Domain segments as published where the rules give none. Those of other rules than the user's own would not be theirs."""
+    if is_own(framework, figures.quarter):
+        return found.assign(published=False)
+    domains = {domain.segment: domain.key for domain in framework.domain}
+    rows = scoring.observed(figures, domains)
+    known = rows.assign(domain=rows["metric_id"].map(domains)).set_index(["trust_code", "domain"])["value"]
+    segment = known.reindex(pd.MultiIndex.from_frame(found[["trust_code", "domain"]])).to_numpy(dtype=float)
+    lacking = found["segment"].isna() & ~np.isnan(segment)
+    return found.assign(segment=found["segment"].where(~lacking, segment), published=lacking)
 
 
 def _spread(rebuilt: LeagueTable, codes: pd.Index) -> float:

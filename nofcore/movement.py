@@ -16,7 +16,7 @@ from functools import reduce
 import numpy as np
 import pandas as pd
 
-from nofcore import league
+from nofcore import flags, league
 from nofcore.errors import InputError
 from nofcore.framework import Combined, Framework, Metric, year_of
 from nofcore.league import LeagueTable
@@ -94,9 +94,16 @@ def _side(rebuilt: LeagueTable, trust_type: str) -> pd.DataFrame:
         # Where it is not published, the segment before the override follows from the average and the cut-offs.
         unadjusted = unadjusted.fillna(pd.Series(league.segments(rows["hundredths"].to_numpy(), cuts), rows.index))
     held = (rows["segment"] > unadjusted).where(unadjusted.notna()).astype("boolean")
-    flagged = rows["flagged"].astype(float).where(rows["in_deficit"].notna() | rows["recomputed"])
-    shown = held.astype(float).where(_would_move(unadjusted, rebuilt.framework))
-    return rows.assign(average=rows["average_score"], unadjusted=unadjusted, held=held, flagged=flagged.fillna(shown))
+    flagged = _flags(rebuilt, rows)
+    return rows.assign(average=rows["average_score"], unadjusted=unadjusted, held=held, flagged=flagged)
+
+
+def _flags(rebuilt: LeagueTable, rows: pd.DataFrame) -> pd.Series:
+    """Override flags (0 or 1) of some trusts of a table, NaN where the figures do not show them."""
+    if rebuilt.framework is None or cuts_of(rebuilt, rows["trust_type"].iat[0]) is None:
+        return rows["flagged"].astype(float).where(rows["in_deficit"].notna())
+    found = flags.override_flags(rebuilt, rows)
+    return found["flagged"].astype(float).where(found["basis"] != flags.UNKNOWN)
 
 
 def largest(movement: Movement, each: int = LARGEST, trust: str | None = None) -> list[str]:
@@ -118,19 +125,9 @@ def nearest_flags(tables: Sequence[LeagueTable], movement: Movement) -> pd.Serie
     return reduce(pd.Series.combine_first, [_side(tables[place], movement.trust_type)["flagged"] for place in nearest])
 
 
-def _would_move(unadjusted: pd.Series, framework: Framework | None) -> pd.Series:
-    """Whether a flag would move each trust to another segment: then the segment shows the flag."""
-    rule = framework.override if framework else None
-    if rule is None:
-        return pd.Series(False, unadjusted.index)
-    start = unadjusted.fillna(1).to_numpy(dtype=np.int8)
-    moved = league.override(start, True, rule.no_higher_than, rule.segments_down or 0, framework.segment_count)
-    return pd.Series(moved != start, unadjusted.index) & unadjusted.notna()
-
-
 def cuts_of(rebuilt: LeagueTable, trust_type: str) -> np.ndarray | None:
     """The cut-offs of a type in hundredths; None where the kit does not know them."""
-    known = rebuilt.cut_offs or league.cut_offs_of_averages(rebuilt)
+    known = flags.known_cut_offs(rebuilt)
     cuts = known.get(trust_type, known.get(""))
     return None if cuts is None else np.asarray(cuts, dtype=float)
 
@@ -191,7 +188,19 @@ def _identity(metric: Metric) -> str:
 
     Where one type alone reports it, the pool of all types is that of the type.
     """
-    apart = {"score", "value", "name", "short", "domain", "trust_types", "rescored", "survey", "source", "inferred"}
+    apart = {
+        "score",
+        "value",
+        "name",
+        "short",
+        "domain",
+        "trust_types",
+        "rescored",
+        "survey",
+        "source",
+        "whole_steps",
+        "inferred",
+    }
     rule = {field.name: getattr(metric, field.name) for field in fields(metric) if field.name not in apart}
     rule["pool"] = "type" if len(metric.trust_types) == 1 else metric.pool
     return f"{_digits(metric.score)} {rule}"

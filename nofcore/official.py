@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,13 +87,19 @@ _VERSION = re.compile(r"-v(\d+)$", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class OfficialFile:
-    """One file as read: ``kind`` is "data" or "league table"; ``rows`` is tidy, with file and row."""
+    """One file as read: ``kind`` is "data" or "league table"; ``rows`` is tidy, with file and row; ``marks``: how often each
+    mark of a missing figure stands in each column, by the column's name in the file."""
 
     path: Path
     sha256: str
     kind: str
     rows: pd.DataFrame
-    suppressed: int
+    marks: Mapping[str, Mapping[str, int]]
+
+    @property
+    def suppressed(self) -> int:
+        """How many figures are missing or suppressed."""
+        return sum(sum(counts.values()) for counts in self.marks.values())
 
     @property
     def version(self) -> int:
@@ -140,7 +147,7 @@ def read_file(path: Path) -> OfficialFile:
     kind, wanted = _kind(header, path)
     table = _table(header, rows, wanted, path)
     quarters = _quarters(table)
-    figures, suppressed = _READERS[kind](table)
+    figures, marks = _READERS[kind](table)
     if table.problems:
         raise InputError(sorted(table.problems, key=lambda problem: (problem.row or 0, problem.column or "")))
     columns = table.columns
@@ -151,7 +158,14 @@ def read_file(path: Path) -> OfficialFile:
     attributes = {name: pd.Categorical(columns[name].texts).take(columns[name].places) for name in ATTRIBUTES}
     places = {"quarter": quarters, "file": path.name, "row": table.lines}
     frame = pd.DataFrame({**attributes, **texts, **figures, **places}, copy=False)
-    return OfficialFile(path, hashlib.sha256(content).hexdigest(), kind, frame, suppressed)
+    return OfficialFile(path, hashlib.sha256(content).hexdigest(), kind, frame, marks)
+
+
+def quarters_of(path: Path) -> set[str]:
+    """The quarters that a published file holds; its figures are not judged. Raises InputError if it is no such file."""
+    header, rows = csvfile.header_and_rows(csvfile.content_of(path), path)
+    quarters = _quarters(_table(header, rows, _kind(header, path)[1], path))
+    return {quarters} if isinstance(quarters, str) else {*quarters} - {None}
 
 
 def _kind(header: list[str], path: Path) -> tuple[str, Mapping[str, str]]:
@@ -272,19 +286,27 @@ def _numbers(table: _Table, name: str) -> np.ndarray:
     return table.columns[name].each(number_in, float)
 
 
-def _marks(table: _Table, *names: str) -> int:
-    """How many cells of these columns hold a mark of suppression that is not a blank."""
-    marks = [table.columns[name].each(lambda text: bool(text) and is_mark(text), bool) for name in names]
-    return int(np.sum(marks))
+def _marks(table: _Table, names: Iterable[str], may_be_blank: Iterable[str]) -> dict[str, dict[str, int]]:
+    """How often each mark of suppression stands in each of these columns; a blank is one where a column may not be blank."""
+    found = {}
+    for name in names:
+        column = table.columns[name]
+        counts = np.bincount(column.places, minlength=len(column.texts))
+        marks: Counter[str] = Counter()
+        for text, count in zip(column.texts, counts, strict=True):  # a text comes once for each way of blanks about it
+            if is_mark(text) and (text or name not in may_be_blank):
+                marks[text] += int(count)
+        if marks := +marks:
+            found[SHOWN.get(name, name)] = dict(marks)
+    return found
 
 
-def _read_data(table: _Table) -> tuple[dict[str, np.ndarray], int]:
+def _read_data(table: _Table) -> tuple[dict[str, np.ndarray], dict[str, dict[str, int]]]:
     figures = {name: _numbers(table, name) for name in ("value", "rank")}
-    blank = table.columns["value"].each("".__eq__, bool)
-    return figures, int(blank.sum()) + _marks(table, "value", "rank")
+    return figures, _marks(table, figures, may_be_blank=("rank",))
 
 
-def _read_league(table: _Table) -> tuple[dict[str, np.ndarray], int]:
+def _read_league(table: _Table) -> tuple[dict[str, np.ndarray], dict[str, dict[str, int]]]:
     figures = {}
     for name in ("score", "rank"):
         column = table.columns[f"{name}_range"]
@@ -296,7 +318,8 @@ def _read_league(table: _Table) -> tuple[dict[str, np.ndarray], int]:
     figures["in_deficit"] = table.columns["in_deficit"].each(lambda text: _FLAGS.get(text.casefold()), float)
     numbers = ("average_score", "segment", "rank")
     figures |= {name: _numbers(table, name) for name in numbers}
-    return figures, _marks(table, *numbers, "in_deficit", "score_range", "rank_range")
+    ranges = ("score_range", "rank_range")  # the first releases gave none
+    return figures, _marks(table, (*numbers, "in_deficit", *ranges), may_be_blank=ranges)
 
 
 def _limits(text: str) -> tuple[float, float] | None:

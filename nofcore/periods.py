@@ -22,6 +22,8 @@ _PARTS = {
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 APRIL = 4
 """The month in which a financial year begins."""
+_YEARS = range(1900, 2201)
+"""Years that a period can be of: four digits may be anything, and dates of other years may not even exist."""
 
 
 @lru_cache
@@ -56,7 +58,10 @@ _DATED = (
 
 
 def end(text: str, templates: Iterable[str]) -> date | None:
-    """The last day of the period in a text, by the first template that fits all of it; None where none does."""
+    """The last day of the period in a text, by the first template that fits all of it; None where none does.
+
+    A text whose year no period can be of, such as 0000 or 9999, fits none.
+    """
     for template in templates:
         found = compile_template(template).fullmatch(text.strip())
         if found and (day := _last_day(found.groupdict())):
@@ -76,6 +81,8 @@ def months_before(day: date, months: int) -> date:
 
 
 def _last_day(parts: dict[str, str]) -> date | None:
+    if _century(parts.get("year") or parts["financial"]) not in _YEARS:
+        return None
     month = None
     if name := parts.get("month"):
         if name not in _MONTHS:

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from nofcore import league, profile_study, trusts
+from nofcore.at_best import averages_at_best
 from nofcore.defaults import DRAWS, SEED
 from nofcore.framework import Framework
-from nofcore.incentives import NextSegment
+from nofcore.incentives import OPEN, NextSegment
 from nofcore.learning import Lesson, foretold, lesson
 from nofcore.profile_study import Study
 from nofcore.release import Archive
@@ -38,6 +39,8 @@ class Profile:
     why there is none; ``margin``: points by which its average may rise before its own segment gets worse, NaN where
     that cannot happen or the cut-offs are not known; ``up``: (segment, points): the next better segment and what the average
     would have to fall by to enter it if no override held, None in the best one or where the cut-offs are not known;
+    ``unadjusted``: the segment before the override, where it is not published that of the average by the cut-offs, NaN where neither is known; ``flag``: how its override flag is known (`nofcore.flags`), "" where there are no rules to ask;
+    ``at_best``: metrics that would bring the next segment at their best score, each alone and all else as it is (metric_id), None where that is not known;
     ``lessons``: for the worst metrics; ``foretold``: of `nofcore.learning.foretold` for its subtype.
     """
 
@@ -60,6 +63,9 @@ class Profile:
     ways: NextSegment | str
     margin: float
     up: tuple[int, float] | None
+    unadjusted: float
+    flag: str
+    at_best: tuple[str, ...] | None
     lessons: tuple[Lesson, ...]
     foretold: float
 
@@ -74,6 +80,12 @@ class Profile:
     @property
     def subtype(self) -> str:
         return self.standing["trust_subtype"]
+
+    @property
+    def has_subtype(self) -> bool:
+        """Whether it is of a subtype with others, which is not all of its type."""
+        rows = self.domains
+        return bool(self.subtype and (rows["n_subtype"] > 1).any() and (rows["n_subtype"] != rows["n_type"]).any())
 
     @property
     def quarter(self) -> str:
@@ -100,11 +112,13 @@ def profile(study: Study, code: str) -> Profile:
     metrics = study.metrics[study.metrics["trust_code"] == code].reset_index(drop=True)
     best, worst = ends(metrics)
     method, method_range = _method(study, standing, code)
+    way = _way(study, code)
     return Profile(
         code, study, standing, int(kind["rank"].notna().sum()), drawn, why_not,
         None if drawn is None else study.ranges.shares.loc[code], None if drawn is None else study.ranges.told.loc[code],
         _path(study, code), study.domains[study.domains["trust_code"] == code].reset_index(drop=True), metrics, best, worst,
-        method, method_range, _way(study, code), study.ways, _margin(study, standing), _up(study, standing),
+        method, method_range, way, study.ways, _margin(study, standing), _up(study, standing),
+        _unadjusted(study, standing), study.flags.get(code, ""), _at_best(study, way, metrics),
         tuple(_lesson(study, row) for _, row in worst.iloc[:LESSONS].iterrows()), _foretold(study, standing),
     )  # fmt: skip
 
@@ -126,10 +140,10 @@ def _range(study: Study, code: str) -> tuple[pd.Series | None, str]:
 def ends(metrics: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The best and the worst metrics of a trust: up to `ENDS` of those that enter the average, at most half of them each.
 
-    By score; of equal scores the one further ahead, or behind, in its pool (the middle of the places it shares); then in the order of the framework. What is read from
-    other metrics that are listed themselves (a combined score) does not count twice.
+    By score; of equal scores the one further ahead, or behind, in its pool (the middle of the places it shares); then in the order of the framework. A combined
+    score stands for the metrics it is read from, as in the average.
     """
-    rows = metrics[metrics["score"].notna() & (metrics["enters"] != "not") & (metrics["model"] != "combined")]
+    rows = metrics[metrics["score"].notna() & metrics["averaged"]]
     share = (((rows["rank"] + rows["rank_last"]) / 2 - 1) / (rows["of"] - 1).clip(lower=1)).fillna(0.5)
     rows = rows.assign(share=share, points=rows["score"].round(2))
     count = min(ENDS, len(rows) // 2)
@@ -164,27 +178,45 @@ def _way(study: Study, code: str) -> pd.Series | None:
 
 def _margin(study: Study, standing: pd.Series) -> float:
     """Points from the average to the end of the segment that the trust is in, as far as the average decides it."""
-    cuts = _cut_offs(study, standing)
-    if cuts is None or pd.isna(standing["segment"]):
+    cuts, place = _cut_offs(study, standing), _place(study, standing)
+    if place is None:
         return np.nan
-    hundredths, segment = int(standing["hundredths"]), int(standing["segment"])
-    place = int(league.segments(np.array(hundredths), np.asarray(cuts)))
     # A trust that the override holds stays in its segment until its average is worse than that segment allows.
-    last = max(segment, place)
-    return np.nan if last > len(cuts) else (np.floor(cuts[last - 1]) + 1 - hundredths) / 100
+    last = max(int(standing["segment"]), place)
+    return np.nan if last > len(cuts) else (np.floor(cuts[last - 1]) + 1 - int(standing["hundredths"])) / 100
 
 
 def _cut_offs(study: Study, standing: pd.Series):
     return study.rebuilt.cut_offs.get(standing["trust_type"], study.rebuilt.cut_offs.get(""))
 
 
-def _up(study: Study, standing: pd.Series) -> tuple[int, float] | None:
+def _place(study: Study, standing: pd.Series) -> int | None:
+    """The segment that the cut-offs give the average, None where they are not known or the trust has none."""
     cuts = _cut_offs(study, standing)
     if cuts is None or pd.isna(standing["segment"]):
         return None
-    hundredths = int(standing["hundredths"])
-    place = int(league.segments(np.array(hundredths), np.asarray(cuts)))
-    return None if place == 1 else (place - 1, (hundredths - int(np.floor(cuts[place - 2]))) / 100)
+    return int(league.segments(np.array(int(standing["hundredths"])), np.asarray(cuts)))
+
+
+def _unadjusted(study: Study, standing: pd.Series) -> float:
+    published, place = standing["unadjusted_segment"], _place(study, standing)
+    return float(published) if pd.notna(published) or place is None else float(place)
+
+
+def _up(study: Study, standing: pd.Series) -> tuple[int, float] | None:
+    cuts, place = _cut_offs(study, standing), _place(study, standing)
+    if place is None or place == 1:
+        return None
+    return place - 1, (int(standing["hundredths"]) - int(np.floor(cuts[place - 2]))) / 100
+
+
+def _at_best(study: Study, way: pd.Series | None, metrics: pd.DataFrame) -> tuple[str, ...] | None:
+    scores = metrics.dropna(subset="score").set_index("metric_id")["score"]
+    if way is None or way["status"] != OPEN or scores.empty:
+        return None
+    found = averages_at_best(scores, study.rebuilt.framework)
+    now = round((way["average"] - way["fall"]) * 100)
+    return tuple(found.index[found <= now])
 
 
 def _foretold(study: Study, standing: pd.Series) -> float:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,7 @@ from nofcore import (
 from nofcore.bootstrap import LEVEL, RankUncertainty
 from nofcore.defaults import DRAWS, SEED
 from nofcore.errors import InputError
+from nofcore.flags import override_flags
 from nofcore.framework import Framework
 from nofcore.incentives import NextSegment
 from nofcore.league import LeagueTable
@@ -90,6 +92,14 @@ class Study:
     def quarter(self) -> str:
         return self.rebuilt.quarter
 
+    @cached_property
+    def flags(self) -> Mapping[str, str]:
+        """How the override flag of each ranked trust is known (`nofcore.flags`); empty without rules and cut-offs."""
+        if self.rebuilt.framework is None or not self.rebuilt.cut_offs:
+            return {}
+        ranked = self.rebuilt.trusts.dropna(subset="rank")
+        return override_flags(self.rebuilt, ranked)["basis"].to_dict()
+
 
 def study(archive: Archive, quarter: str, own: Framework | None = None, draws: int = DRAWS, seed: int = SEED) -> Study:
     """Work out, or read from the cache, what the profiles of a quarter share. ``own``: the user's rules, for their year."""
@@ -109,24 +119,13 @@ def study(archive: Archive, quarter: str, own: Framework | None = None, draws: i
     return Study(rebuilt, ranges, metrics, domains, method, ways, counts, archive.quarters, draws, seed)
 
 
-def make(archive: Archive, quarter: str, own: Framework | None = None, draws: int = DRAWS, seed: int = SEED) -> Study:
-    """`study` without the cache."""
-    figures = archive.release(quarter)
-    framework = release.framework_for(figures.quarter, own)
-    rebuilt, metrics, domains, counts = _standing(figures, framework)
-    return Study(
-        rebuilt, _ranges(archive, rebuilt, own, draws, seed), metrics, domains, _method(figures, framework), _ways(rebuilt, figures, framework),
-        counts, archive.quarters, draws, seed,
-    )  # fmt: skip
-
-
 def _standing(figures, framework: Framework | None) -> tuple[LeagueTable, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     rebuilt = league.build(figures, framework)
     if framework is None or rebuilt.items is None:
         metrics = pd.DataFrame(columns=metric_standing.COLUMNS)
     else:
         metrics = metric_standing.metric_standing(figures, framework)
-    return rebuilt, metrics, metric_standing.domain_standing(rebuilt), _counts(figures, framework)
+    return rebuilt, metrics, metric_standing.domain_standing(rebuilt, figures), _counts(figures, framework)
 
 
 def _counts(figures, framework: Framework | None) -> pd.DataFrame:

@@ -20,8 +20,7 @@ from nofcore import framework as rules
 from nofcore import merge, official
 from nofcore.errors import InputError
 from nofcore.framework import Framework
-from nofcore.official import slug
-from nofcore.wording import counted
+from nofcore.wording import counted, slug
 
 FOLDER = Path(__file__).with_name("data")
 EMBEDDED = "the embedded data"

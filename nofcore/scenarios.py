@@ -431,7 +431,18 @@ def _without(framework: Framework, metrics: tuple[Metric, ...], **tables) -> Fra
     )
 
 
-_NOT_SCORING = {"name", "short", "domain", "group", "averaged", "survey", "source", "rescored", "inferred"}
+_NOT_SCORING = {
+    "name",
+    "short",
+    "domain",
+    "group",
+    "averaged",
+    "survey",
+    "source",
+    "whole_steps",
+    "rescored",
+    "inferred",
+}
 """Keys of a metric that say nothing of how it is scored."""
 
 

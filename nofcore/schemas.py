@@ -11,9 +11,9 @@ import pandera.pandas as pa
 
 from nofcore.errors import Problem
 from nofcore.framework import Framework, newest, year_of
-from nofcore.merge import FrameworkOf
-from nofcore.official import SHOWN, one_trust_type, slug
-from nofcore.wording import counted
+from nofcore.merge import DATA_KEY, TRUST_KEY, FrameworkOf
+from nofcore.official import SHOWN, one_trust_type
+from nofcore.wording import counted, slug
 
 
 def _texts(good: Callable[[str], object], error: str) -> pa.Check:
@@ -41,15 +41,13 @@ def _whole(low: int, high: int) -> pa.Check:
     return pa.Check.isin(range(low, high + 1), error=f"is none of {low} to {high}; correct it")
 
 
-def _schema(unique: list[str] | None = None, **checks: pa.Check) -> pa.DataFrameSchema:
+def _schema(**checks: pa.Check | list[pa.Check]) -> pa.DataFrameSchema:
     columns = {name: pa.Column(checks=check, nullable=True, coerce=False) for name, check in checks.items()}
-    return pa.DataFrameSchema(columns, unique=unique, report_duplicates="exclude_first")
+    return pa.DataFrameSchema(columns)
 
 
-_OBSERVATIONS = _schema(
-    ["quarter", "trust_code", "metric_id"], trust_code=_CODE, metric_id=[_FILLED, _METRIC], rank=_RANK
-)
-_TRUSTS = _schema(["quarter", "trust_code"], trust_code=_CODE, trust_name=_FILLED, trust_type=_FILLED)
+_OBSERVATIONS = _schema(trust_code=_CODE, metric_id=[_FILLED, _METRIC], rank=_RANK)
+_TRUSTS = _schema(trust_code=_CODE, trust_name=_FILLED, trust_type=_FILLED)
 
 
 def problems(
@@ -67,6 +65,9 @@ def problems(
     found = [
         *_failures(_TRUSTS, trusts),
         *_failures(_OBSERVATIONS, observations),
+        *_doubled(trusts, TRUST_KEY),
+        *_doubled(observations, DATA_KEY),
+        *_doubled(tables, TRUST_KEY),
         *_unknown_trusts(observations, trusts),
         *_unknown_trusts(tables, trusts),
     ]
@@ -77,8 +78,9 @@ def problems(
         mine = trusts[trusts["quarter"].isin(quarters)]
         found += [*_two_spellings(mine, framework), *_swapped(mine, framework or newest())]
     names = shown or {}
-    found = {replace(problem, column=names.get(problem.column, problem.column)) for problem in found}
-    return sorted(found, key=lambda problem: (problem.file, problem.row or 0, problem.column or "", problem.message))
+    # Each once and in order: a million are sorted far sooner so than out of a set.
+    once = dict.fromkeys(replace(one, column=names[one.column]) if one.column in names else one for one in found)
+    return sorted(once, key=lambda problem: (problem.file, problem.row or 0, problem.column or "", problem.message))
 
 
 def _of_year(observations, tables, framework: Framework | None) -> Iterator[Problem]:
@@ -131,7 +133,6 @@ def _league_schema(framework: Framework) -> pa.DataFrameSchema:
     score = _within(framework.scale.best, framework.scale.worst)
     segment = _whole(1, framework.segment_count)
     return _schema(
-        ["quarter", "trust_code"],
         average_score=score,
         segment=segment,
         unadjusted_segment=segment,
@@ -152,28 +153,31 @@ def _unknown_trusts(rows: pd.DataFrame, trusts: pd.DataFrame) -> Iterator[Proble
         yield Problem(file, int(row), "trust_code", f"trust {code} is not in the list of trusts of the quarter")
 
 
+def _doubled(rows: pd.DataFrame, key: list[str]) -> Iterator[Problem]:
+    """Rows whose key has stood before. (pandera's own check of this lists every row once for each column of the key.)"""
+    again = rows.loc[rows.duplicated(key), ["file", "row", *key]]
+    for file, row, *what in zip(*(again[name].to_numpy(object) for name in again), strict=True):
+        yield Problem(file, int(row), None, f"a second row for {', '.join(what)}; remove one of the two")
+
+
 def _failures(schema: pa.DataFrameSchema, frame: pd.DataFrame) -> Iterator[Problem]:
     if frame.empty:
         return
     absent = [name for name in schema.columns if name not in frame]
-    judged = [name for name in frame if name in {*schema.columns, *(schema.unique or ())}]
+    judged = [name for name in frame if name in schema.columns]
     try:
         schema.remove_columns(absent).validate(frame[judged].reset_index(drop=True), lazy=True, inplace=True)
     except pa.errors.SchemaErrors as errors:
-        cases = errors.failure_cases
-        for case in cases.itertuples(index=False):
-            place = frame.iloc[int(case.index)]
-            yield _problem(case, place, schema.unique)
+        for (column, check), cases in errors.failure_cases.groupby(["column", "check"], sort=False):
+            yield from _problems(column, check, frame.iloc[cases["index"].astype(int)])
 
 
-def _problem(case, place: pd.Series, unique: list[str] | None) -> Problem:
-    if case.check == "multiple_fields_uniqueness":
-        key = ", ".join(str(place[name]) for name in unique)
-        message = f"a second row for {key}; remove one of the two"
-        return Problem(place["file"], int(place["row"]), None, message)
-    # failure_case would do, were it not of one type for all cases of a table.
-    wrong = place[case.column]
-    what = repr(wrong) if isinstance(wrong, str) else f"{wrong:.15g}"
-    of_trust = f"{place['metric_id']} of " if "metric_id" in place else ""
-    about = "" if case.column == "trust_code" else f" ({of_trust}{place['trust_code']}, {place['quarter']})"
-    return Problem(place["file"], int(place["row"]), case.column, f"{what}{about} {case.check}")
+def _problems(column: str, check: str, rows: pd.DataFrame) -> Iterator[Problem]:
+    """What is wrong with a column of rows, each with what the row is about."""
+    metrics = rows["metric_id"] if "metric_id" in rows else [None] * len(rows)
+    places = (rows[name].to_numpy(object) for name in ("file", "row", "trust_code", "quarter", column))
+    for metric_id, file, row, code, quarter, wrong in zip(metrics, *places, strict=True):
+        what = repr(wrong) if isinstance(wrong, str) else f"{wrong:.15g}"
+        of_trust = f"{metric_id} of " if metric_id is not None else ""
+        about = "" if column == "trust_code" else f" ({of_trust}{code}, {quarter})"
+        yield Problem(file, int(row), column, f"{what}{about} {check}")

@@ -2,7 +2,9 @@
 
 from functools import lru_cache
 
-from nofcore import framework, improvement, league, profile_study, release
+import pytest
+
+from nofcore import cache, framework, improvement, league, profile_study, release
 
 
 def rebuilt_of(quarter: str) -> league.LeagueTable:
@@ -21,3 +23,10 @@ def standing_of(quarter: str) -> improvement.Standing:
 def profiles_of(quarter: str) -> profile_study.Study:
     """What the profiles of a quarter of the embedded data share, from few draws."""
     return profile_study.study(release.embedded(), quarter, None, 400, 7)
+
+
+def uncached_profiles_of(archive, quarter: str, own, draws: int) -> profile_study.Study:
+    """The same of other figures or rules, and nothing kept."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cache, "folder", lambda: None)
+        return profile_study.study(archive, quarter, own, draws, 7)

@@ -290,6 +290,37 @@ def test_a_framework_of_a_user_s_own_is_obeyed(tmp_path):
     assert {row["segment"] for row in written(tmp_path / "t.csv")} == {"1", "2"}
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(("table", option) for option in ("--out", "--data", "--framework")),
+        *(
+            ("report", option)
+            for option in (
+                "--out",
+                "--data",
+                "--framework",
+                "--activity",
+                "--characteristics",
+                "--weights",
+                "--scenario",
+            )
+        ),
+        ("check",),
+        ("fetch", "--to"),
+        ("fetch", "--catalogue"),
+    ],
+)
+@pytest.mark.parametrize("text", ["", " "])
+def test_an_empty_path_is_not_taken_for_the_current_folder(arguments, text, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run(*arguments, text) == 2
+    said = capsys.readouterr()
+    assert f"{text!r} is not a path" in said.err
+    assert len(said.err.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["folder", "file/out.csv"])
 def test_an_out_that_cannot_be_written(tmp_path, capsys, name):
     (tmp_path / "folder").mkdir()

@@ -20,7 +20,7 @@ from nofcore import catalogue, cli, download, fetch, ledger, release
 from nofcore.download import Patience
 from nofcore.errors import InputError
 from tests import makers
-from tests.makers import AMBULANCE, Q1
+from tests.makers import AMBULANCE, Q1, Q2
 
 QUARTER = "Q1 2025/26"
 PAGE = "https://example.org/league-tables"
@@ -99,6 +99,30 @@ def without_length(content):
         handler.wfile.write(content)
 
     return step
+
+
+def with_header(content, name, text):
+    """An answer with one header that says how it ends, spelt as given."""
+
+    def step(handler):
+        handler.send_response(200)
+        handler.send_header(name, text)
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    return step
+
+
+def in_chunks(content, name):
+    """The file in one chunk, and the chunk that ends it."""
+    step = with_header(b"%x\r\n%s\r\n0\r\n\r\n" % (len(content), content), name, "chunked")
+
+    def as_http_1_1(handler):
+        handler.protocol_version = "HTTP/1.1"
+        step(handler)
+        handler.close_connection = True
+
+    return as_http_1_1
 
 
 def versioned(content, etag):
@@ -331,11 +355,41 @@ def test_a_file_whose_length_is_not_told_is_taken_with_a_word(get):
     assert warned == [f"{NAME}: the server does not say how long it is; check that its last rows are there"]
 
 
+@pytest.mark.parametrize(
+    "step",
+    [
+        with_header(DATA, "content-length", str(len(DATA))),
+        with_header(DATA, "CONTENT-LENGTH", str(len(DATA))),
+        in_chunks(DATA, "Transfer-Encoding"),
+        in_chunks(DATA, "transfer-encoding"),
+    ],
+    ids=["content-length", "CONTENT-LENGTH", "Transfer-Encoding", "transfer-encoding"],
+)
+def test_names_of_headers_count_in_any_case(get, step):
+    (found,), _, warned = get(step)
+    assert found.outcome == "new"
+    assert warned == []
+
+
+def test_a_whole_file_without_a_last_line_break_is_taken_in_any_case_of_headers(get, tmp_path):
+    whole = DATA.rstrip(b"\r\n")
+    get(with_header(whole, "content-length", str(len(whole))))
+    assert (tmp_path / "to" / NAME).read_bytes() == whole
+
+
 def test_two_files_that_are_the_same_are_told(get, server):
     for name in ("other.csv", "ambulance-league-table.csv"):
         server.steps[f"/{name}"] = [ok(TABLE if "table" in name else DATA)]
     _, _, warned = get(ok(DATA), files=(NAME, "ambulance-league-table.csv", "other.csv"))
     assert warned == [f"other.csv: is byte for byte {NAME}; compare both with those on the page"]
+
+
+def test_files_of_another_quarter_than_the_catalogue_says_are_told(server, tmp_path):
+    """An entry for a new quarter that still has the addresses of an earlier one."""
+    server.steps[f"/{NAME}"], warned = [ok(DATA)], []
+    entry = catalogue.Listed(quarter="Q3 2025/26", folder=server.address, files=(NAME,))
+    fetch.fetch(entry, PAGE, tmp_path, patience=HASTY, warn=warned.append)
+    assert warned == [f"{NAME}: holds Q1 2025/26, and nothing of Q3 2025/26; compare it with the page"]
 
 
 def test_nothing_beyond_the_largest_size_is_taken(get, monkeypatch):
@@ -497,6 +551,16 @@ def test_an_unresolvable_name_is_said_to_be_one(get):
     assert "no connection to nowhere.invalid (its name is not found)" in failed(get, folder="http://nowhere.invalid/")
 
 
+def test_a_proxy_that_cannot_be_reached_is_named_without_its_password(get, closed_port, monkeypatch):
+    monkeypatch.delenv("NO_PROXY")
+    proxy = closed_port[7:-1]
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, f"http://user:secret@{proxy}")
+    line = failed(get, folder="http://www.example.org/")
+    assert f"no connection to www.example.org through the proxy {proxy} (tried 3 times)" in line
+    assert "secret" not in line
+
+
 def test_without_network_files_that_are_there_serve_and_it_is_said_what_is_not_known(get, server, tmp_path):
     get(ok(DATA))
     (found,), told, _ = get(folder="http://nowhere.invalid/")
@@ -538,6 +602,30 @@ def test_files_put_there_by_hand_are_checked_and_noted(get, tmp_path):
     outcomes.append(get(folder=None)[0][0].outcome)
     assert outcomes == ["by hand", "unchanged", "re-issued"]
     assert [entry["sha256"] for entry in record(to)[NAME]["superseded"]] == [sha(DATA)]
+
+
+def test_where_no_names_are_known_the_files_of_the_quarter_that_are_in_the_folder_serve(tmp_path):
+    unknown = catalogue.Listed(quarter="Q2 2025/26", folder=None, files=None)
+    told, warned = [], []
+    (tmp_path / "mine.csv").write_bytes(makers.content(makers.data_rows([Q1, Q2], [AMBULANCE])))
+    (tmp_path / "page.csv").write_bytes(HTML)
+    (tmp_path / NAME).write_bytes(DATA)  # of Q1 alone
+    (found,) = fetch.fetch(unknown, PAGE, tmp_path, tell=told.append, warn=warned.append)
+    assert (found.name, found.outcome) == ("mine.csv", "by hand")
+    assert [line[:28] for line in told] == ["mine.csv: found in the folde"]
+    assert warned == [f"Q2 2025/26: the names of its files are not known; see on {PAGE} whether these are all"]
+    assert [*record(tmp_path)] == ["mine.csv"]
+
+
+def test_where_no_names_are_known_and_nothing_of_the_quarter_is_there_the_page_is_named(tmp_path):
+    unknown = catalogue.Listed(quarter="Q2 2025/26", folder=None, files=None)
+    (tmp_path / NAME).write_bytes(DATA)
+    with pytest.raises(InputError) as caught:
+        fetch.fetch(unknown, PAGE, tmp_path)
+    assert str(caught.value) == (
+        f"Q2 2025/26: the names and addresses of its files are not known; open {PAGE} in a browser, download its CSV "
+        f"files and put them into {tmp_path}"
+    )
 
 
 # --- more than one at once, and stopped ones ------------------------------------------------------------
@@ -827,6 +915,13 @@ def test_without_a_quarter_fetch_lists_what_is_known(own_catalogue, tmp_path, ca
 def test_a_folder_that_no_system_can_look_into_holds_nothing(own_catalogue, tmp_path, capsys):
     assert run("fetch", "--catalogue", own_catalogue(), "--to", tmp_path / ("x" * 300)) == 0
     assert " of 1 in " not in capsys.readouterr().out
+
+
+def test_of_a_quarter_before_the_first_release_no_lines_for_a_catalogue_are_printed(capsys):
+    assert run("fetch", "Q4 2024/25") == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == "nofcore: error: Q4 2024/25: the first release is Q1 2025/26\n"
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """What the page on incentives says, with and without the figures it speaks of."""
 
+from dataclasses import replace
+
 import pytest
 
 from nofcore import findings, framework, league, release, tables
 from nofcore.errors import InputError
-from nofcore.incentives import HELD, NONE_CAN, OPEN
+from nofcore.incentives import FLAG_UNKNOWN, HELD, NONE_CAN, OPEN
 from tests.makers import ACUTE, AMBULANCE, COMMUNITY, Q1
 
 PAGE = findings.incentives
@@ -31,7 +33,7 @@ def test_the_headline_gives_the_findings(first):
     """Counted again from the cases: 16 acute trusts are in segment 1 and 69 held, as published, so 49 are left."""
     said = PAGE.in_short(first, ACUTE)
     assert said.startswith(
-        "For 27 of the 49 trusts that a better average would take to a better segment, no single metric can."
+        "For 27 of the 49 trusts that a better average would take to a better segment, no single metric that can be followed can."
     )
     cases = first.edges.cases[first.edges.cases["trust_type"] == ACUTE]
     cases = cases[cases["model"].isin(["standard", "floor"])]  # brackets apart
@@ -94,6 +96,20 @@ def test_tables_have_a_row_for_every_trust(first):
     answers = frame["Smallest change of one metric"]
     assert (answers == HELD).sum() == 69 and (answers == NONE_CAN).sum() == 27
     assert frame.loc[answers == HELD, ["Fall needed", "Metrics that can"]].isna().all(axis=None)
+
+
+def test_trusts_whose_flag_is_not_known_are_counted_apart(first):
+    """Such trusts are neither held nor is the way open to them for certain."""
+    rows = first.next_segment.trusts
+    some = rows.index[(rows["trust_type"] == ACUTE) & (rows["status"] == OPEN)][:2]
+    unsure = rows.assign(status=rows["status"].where(~rows.index.isin(some), FLAG_UNKNOWN))
+    found = replace(first, next_segment=replace(first.next_segment, trusts=unsure))
+    said = str(PAGE.about_next_segment(found, ACUTE))
+    assert "69 are held by the override" in said
+    assert "2 trusts are perhaps held by it: the override flag is neither published nor can it be deduced." in said
+    assert "The way is open to 47." in said
+    answers = PAGE.shown_table(found, "next_segment", ACUTE).frame
+    assert answers["Metrics that can"].isna().sum() >= 69 + 16 + 2
 
 
 def test_tables_of_one_trust(first):

@@ -13,7 +13,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nofcore
-from nofcore import about, charts, cli, data_age, dictionary, findings, framework, profile, release, sensitivity_study
+from nofcore import (
+    about,
+    charts,
+    cli,
+    data_age,
+    dictionary,
+    findings,
+    framework,
+    movement_study,
+    profile,
+    release,
+    sensitivity_study,
+)
 from nofcore import tables as shown
 from nofcore.errors import InputError
 from nofcore.report import page, uptodate
@@ -299,6 +311,14 @@ def test_every_column_of_the_drawn_tables_is_described(figures):
     assert {f"method-sensitivity-{ending}" for ending in found} == keys("method-sensitivity-")
 
 
+def test_every_column_of_the_table_of_changes_is_described():
+    study = movement_study.study(release.read(None), "Q1 2025/26", "Q4 2025/26", "ambulance", None, 20, 1)
+    (ending, (_, table)) = findings.movement.download_tables(study).popitem()
+    assert_described(f"movement-{ending}", table)
+    assert list(table.columns) == [column.name for column in described(f"movement-{ending}").column]
+    assert {f"movement-{ending}"} == keys("movement-")
+
+
 def keys(start: str) -> set[str]:
     return {file.key for file in dictionary.files() if file.key.startswith(start)}
 
@@ -310,7 +330,7 @@ def test_pages_that_save_tables_are_those_described():
         for path in (ROOT / "notebooks").glob("[0-9]*.ipynb")
         if "save_tables" in "".join(cell.source for cell in nbformat.read(path, 4).cells)
     }
-    assert saving == {"trust-profile", "method-sensitivity"}
+    assert saving == {"trust-profile", "method-sensitivity", "movement"}
 
 
 def test_dictionary_tables_show_every_entry():

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from nofcore import official, release
 from nofcore.errors import InputError
-from nofcore.official import quarter_label, read_file, slug
+from nofcore.official import quarter_label, read_file
+from nofcore.wording import slug
 from tests import makers
 from tests.makers import AMBULANCE, COMMUNITY, Q1, Q2, Q3
 

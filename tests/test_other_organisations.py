@@ -35,6 +35,7 @@ from nofcore import (
 )
 from nofcore.report import plan
 from tests import makers
+from tests.figures import uncached_profiles_of
 
 EXAMPLE = Path(__file__).parents[1] / "docs" / "example-icb"
 DATA, RULES = EXAMPLE / "data", EXAMPLE / "framework.toml"
@@ -561,7 +562,7 @@ def test_another_scale_is_said_as_it_is(tmp_path, archive_of_five):
     assert "1 = best, 5 = worst" in tables.league_table(rebuilt, ICB).caption
     assert "1 = best, 5 = worst" in charts.domains(rebuilt, ICB).alt
     assert "(1 = best, 5 = worst)" in charts.averages(rebuilt, ICB).figure.axes[0].get_ylabel()
-    study = profile_study.make(archive, QUARTERS[1], rules, 200, 7)
+    study = uncached_profiles_of(archive, QUARTERS[1], rules, 200)
     shown = profile.profile(study, "XI04")
     said = findings.profile.headline(shown) + str(findings.profile.about_metrics(shown))
     assert "(1 = best, 5 = worst)" in said and "Scores run from 1 (best) to 5 (worst)" in said

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from nofcore import bootstrap, cache, cli, framework, league, learning, profile, profile_study, release, trusts
+from nofcore import bootstrap, cache, cli, flags, framework, league, learning, profile, profile_study, release, trusts
+from nofcore.at_best import averages_at_best
 from nofcore.errors import InputError
 from nofcore.metric_standing import BETTER, CANNOT_TELL, UNKNOWN, WORSE
 from tests import makers
@@ -166,6 +167,46 @@ def test_places_of_a_tie_are_those_counted_by_a_loop(study):
         assert row["rank_last"] == row["rank"] + sum(rows["rank"] == row["rank"]) - 1
 
 
+def places_by_hand(metric_id, code):
+    """First and last place that the figures leave open, best value first: among equal values of its own type those with a
+    better published Rank are before a trust and those with a worse one behind it; those of other types may be either."""
+    types = {row["trust_code"]: row["trust_type"] for row in makers.table("trusts") if row["quarter"] == Q1}
+    rows = [r for r in makers.table("observations") if (r["quarter"], r["metric_id"]) == (Q1, metric_id) and r["value"]]
+    mine = next(row for row in rows if row["trust_code"] == code)
+    ahead = sum(float(row["value"]) > float(mine["value"]) for row in rows)
+    equal = [row for row in rows if float(row["value"]) == float(mine["value"])]
+    own = [row for row in equal if types[row["trust_code"]] == types[code]]
+    if any(not row["rank"] for row in equal):
+        return ahead + 1, ahead + len(equal), len(rows)
+    before = sum(float(row["rank"]) < float(mine["rank"]) for row in own)
+    behind = sum(float(row["rank"]) > float(mine["rank"]) for row in own)
+    return ahead + 1 + before, ahead + len(equal) - behind, len(rows)
+
+
+@pytest.mark.parametrize("metric_id", ["OF0079", "OF0081"])
+def test_places_of_equal_values_of_two_types_stay_open(study, metric_id):
+    """Finance plan and variance are higher for better, in one pool of all types (METHOD, section 3)."""
+    mine = study.metrics[study.metrics["value_id"] == metric_id].set_index("trust_code")
+    assert len(mine) == 205
+    for code, row in mine.iterrows():
+        assert (row["rank"], row["rank_last"], row["of"]) == places_by_hand(metric_id, code), code
+    assert (mine["rank_last"] > mine["rank"]).sum() > 50
+
+
+def test_no_place_is_claimed_among_79_equal_plans(study):
+    """Q1 2025/26: 79 trusts of three types planned 0 %, at places 27 to 105. No quarter of an ambulance trust is known."""
+    values = dict(rows_of("OF0079"))
+    assert sum(value == 0 for value in values.values()) == 79
+    assert sum(value > 0 for value in values.values()) == 26
+    rows = study.metrics[(study.metrics["value_id"] == "OF0079") & (study.metrics["value"] == 0)].set_index(
+        "trust_code"
+    )
+    ambulance = rows[rows.index.isin(study.rebuilt.of(AMBULANCE).index)]
+    assert len(ambulance) > 1
+    assert (ambulance["rank"] < 36).all() and (ambulance["rank_last"] > 96).all()
+    assert ambulance["quartile"].isna().all()
+
+
 def test_staff_survey_is_ranked_within_type(study):
     """METHOD, section 2: two staff survey scores have a pool for each type: 134, 61 and 10 trusts."""
     mine = study.metrics[study.metrics["metric_id"] == "OF1061"]
@@ -215,13 +256,49 @@ def test_verdicts_do_not_reach_further_than_the_margin(study):
         assert {BETTER, WORSE, CANNOT_TELL} <= set(verdict)
 
 
+@pytest.mark.parametrize(("quarter", "count"), [("Q2 2025/26", 71), ("Q1 2026/27", 10)])
+def test_domain_segments_are_those_published_where_the_rules_give_none(quarter, count):
+    """Domain scores of acute trusts are not at hand, or it is not known how they are cut; NHS England publishes the segments."""
+    first = {"access": "OF4000", "effectiveness": "OF4005", "safety": "OF4002", "people": "OF4004", "finance": "OF4003"}
+    second = {
+        "access": "OF4200",
+        "effectiveness": "OF4209",
+        "experience": "OF4205",
+        "safety": "OF4202",
+        "people": "OF4204",
+        "finance": "OF4203",
+    }
+    ids = {
+        key: f"{name[:3]}{int(name[3]) + 1}{name[4:]}" for key, name in (first if "2025" in quarter else second).items()
+    }
+    published = {
+        (row["trust_code"], row["metric_id"]): float(row["value"])
+        for row in makers.table("observations")
+        if row["quarter"] == quarter and row["metric_id"] in ids.values() and row["value"]
+    }
+    rows = profiles_of(quarter).domains
+    assert rows["trust_code"].nunique() == count
+    assert rows["published"].all()
+    for row in rows.itertuples():
+        assert row.segment == published[row.trust_code, ids[row.domain]]
+
+
+def test_domain_segments_that_the_rules_give_are_not_called_published(study):
+    assert not study.domains["published"].any()
+    assert study.domains["segment"].notna().all()
+
+
 # --- best, worst and the rest of a profile --------------------------------------------------------
 
 
 @pytest.mark.parametrize("code", ["RXF", "RX7", "RGD", "RP6", "R1F"])
 def test_best_and_worst_are_the_ends_of_its_own_scores(study, code):
+    """METHOD, section 4: the combined finance score stands for the plan and the variance."""
     found = profile.profile(study, code)
-    counting = found.metrics[(found.metrics["enters"] != "not") & (found.metrics["model"] != "combined")]
+    assert not {"OF1079", "OF1081"} & {*found.best["metric_id"], *found.worst["metric_id"]}
+    counting = found.metrics[
+        (found.metrics["enters"] != "not") & ~found.metrics["metric_id"].isin(["OF1079", "OF1081"])
+    ]
     scores = sorted(counting["score"].dropna().round(2))
     count = min(3, len(scores) // 2)
     assert sorted(found.best["score"].round(2)) == scores[:count]
@@ -229,11 +306,42 @@ def test_best_and_worst_are_the_ends_of_its_own_scores(study, code):
     assert not set(found.best["metric_id"]) & set(found.worst["metric_id"])
 
 
+def test_a_combined_score_is_among_the_ends_as_one_item(study):
+    """R1F, Q1 2025/26: the plan scores 4 and the variance 1, which by the matrix (METHOD, section 3) is 2 for both."""
+    found = profile.profile(study, "R1F")
+    scores = found.metrics.set_index("metric_id")["score"]
+    assert (scores["OF1079"], scores["OF1081"], scores["OF1080"]) == (4, 1, 2)
+    assert not {"OF1079", "OF1080"} & set(found.worst["metric_id"])
+    last = found.metrics.assign(score=found.metrics["score"].where(found.metrics["metric_id"] != "OF1080", 4.5))
+    assert profile.ends(last)[1]["metric_id"].iat[0] == "OF1080"
+
+
+def test_a_segment_that_is_not_published_is_that_of_the_cut_offs():
+    """Isle of Wight, Q2 2025/26: average 2.17, between 2.06 and 2.34 (METHOD, section 4), segment 3 all the same."""
+    found = profile.profile(profiles_of("Q2 2025/26"), "R1F")
+    assert np.isnan(found.standing["unadjusted_segment"])
+    assert (found.unadjusted, found.flag) == (2, flags.DEDUCED)
+    first = profile.profile(profiles_of(Q1), "R1F")
+    assert (first.unadjusted, first.flag) == (3, flags.GIVEN)
+
+
+def test_what_each_metric_could_bring_at_its_best_score():
+    """Four metrics, two of them in a group and two in a table: averages worked out by hand.
+
+    Item scores: A 4, group (3 + 2)/2 = 2.5, table row 4 column 1 = 2; mean 8.5/3 = 2.83. With A at 1: 5.5/3 = 1.83. With the
+    first of the group at 1: (4 + 1.5 + 2)/3 = 2.50; the second: (4 + 2 + 2)/3 = 2.67. Row at 1: (4 + 2.5 + 1)/3 = 2.50; the
+    column is at 1 already.
+    """
+    scores = pd.Series({"OF1005": 4.0, "OF1020": 3.0, "OF1048": 2.0, "OF1079": 4.0, "OF1081": 1.0, "OF1080": 2.0})
+    found = averages_at_best(scores, framework.for_quarter(Q1))
+    assert found.to_dict() == {"OF1005": 183, "OF1020": 250, "OF1048": 267, "OF1079": 250, "OF1081": 283}
+
+
 def made_up(scores) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "trust_code": "X", "metric_id": [f"M{n}" for n in range(len(scores))], "score": scores, "rank": np.nan, "rank_last": np.nan, "of": np.nan,
-            "whole": True, "enters": "by itself", "model": "rank",
+            "whole": True, "enters": "by itself", "model": "rank", "averaged": True,
         }
     )  # fmt: skip
 
@@ -558,6 +666,6 @@ def test_trusts_named_one_by_one_are_all_asked_for(monkeypatch):
     from nofcore.report import plan
 
     asked = []
-    monkeypatch.setattr(plan, "run", lambda request: asked.append(request) or [])
+    monkeypatch.setattr(plan, "run", lambda request, **_: asked.append(request) or [])
     assert cli.main(["report", "trust_profile", "--trust", "RJ1", "R1H", "--trust", "RX7"]) == 0
     assert asked[0].trusts == ("RJ1", "R1H", "RX7")

@@ -124,6 +124,15 @@ def test_period_texts(text, day):
     assert periods.end(text, RULES.periods) == day
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["9999", "0000", "Dec-9999", "Jan-0000", "Month 12 9999", "Q1 0000", "To Dec 9999", "Q4 9998/99", "1899", "2201"],
+)
+def test_a_year_that_no_period_can_be_of_is_no_date(text):
+    """Of some of these there is no day at all, which must not end a command."""
+    assert periods.end(text, RULES.periods) is None
+
+
 def test_every_published_period_of_the_year_is_dated_but_these():
     rows = release.embedded().observations
     mine = rows[rows["quarter"].str.endswith("2025/26") & rows["metric_id"].str.match("OF[01]")]

@@ -1,13 +1,14 @@
 """What every release must satisfy."""
 
+import time
 import tomllib
 
 import pytest
 
-from nofcore import framework, release
-from nofcore.errors import InputError
+from nofcore import framework, merge, official, release, schemas
+from nofcore.errors import InputError, Problem
 from tests import makers
-from tests.makers import AMBULANCE
+from tests.makers import AMBULANCE, Q1
 
 ROWS = makers.data_rows(types=[AMBULANCE])
 LEAGUE = makers.league_rows(types=[AMBULANCE])
@@ -102,6 +103,23 @@ def test_a_row_given_twice(tmp_path, rows):
     assert (problem.file, problem.row) == (NAME, len(rows) + 2)
     assert "second row" in problem.message
     assert rows[4]["Trust_code"] in problem.message
+
+
+def test_each_of_very_many_doubled_rows_is_named_in_a_short_time(tmp_path):
+    """Rows of a file that was put together from copies: one problem for each, not a search for each."""
+    copies = 40_000 // len(ROWS)
+    path = makers.write(tmp_path / NAME, ROWS * (copies + 1))
+    file = official.read_file(path)
+    trusts = merge.merge([file], framework.for_quarter).trusts
+    began = time.process_time()
+    found = schemas.problems(file.rows, trusts, file.rows.iloc[:0], framework.for_quarter)
+    took = time.process_time() - began
+    assert [problem.row for problem in found] == [*range(len(ROWS) + 2, (copies + 1) * len(ROWS) + 2)]
+    first, last = ROWS[0], ROWS[-1]
+    for problem, row in ((found[0], first), (found[-1], last)):
+        key = f"{Q1}, {row['Trust_code']}, {row['Metric_ID']}"
+        assert problem == Problem(NAME, problem.row, None, f"a second row for {key}; remove one of the two")
+    assert took < 4  # a few tenths of a second; a look-up for each row takes more than ten
 
 
 @pytest.mark.parametrize(

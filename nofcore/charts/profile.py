@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
 from nofcore.charts.base import HEAT, SEGMENT_COLOURS, SEGMENT_MARKERS, STYLE, Chart, make_axes
-from nofcore.framework import year_of
+from nofcore.framework import Scale, year_of
 from nofcore.profile import Profile
 from nofcore.tables.profile import place_of
 from nofcore.wording import Text, counted, plural
@@ -98,57 +100,69 @@ def _path_said(profile: Profile, rows: pd.DataFrame) -> str:
 
 def metric_places(profile: Profile) -> Chart | Text:
     """Where the trust stands in the pool of every metric, domain by domain, coloured by its score."""
-    rows = (
-        profile.metrics[profile.metrics["rank"].notna() & profile.metrics["score"].notna()]
-        .iloc[::-1]
-        .reset_index(drop=True)
-    )
+    rows = profile.metrics[profile.metrics["rank"].notna() & profile.metrics["score"].notna()]
     if rows.empty:
         return Text(())
-    share, last = (100 * (rows[place] - 1) / (rows["of"] - 1).clip(lower=1) for place in ("rank", "rank_last"))
-    middle = (share + last) / 2
     names = {domain.key: domain.name for domain in profile.study.rebuilt.framework.domain}
-    breaks = np.flatnonzero(rows["domain"].to_numpy()[1:] != rows["domain"].to_numpy()[:-1]) + 0.5
-    figure, axes = make_axes(9, max(2.6, 1.1 + 0.25 * len(rows)))
+    rows, heads = _lines_of(rows, names)
+    figure, axes = make_axes(9, max(2.6, 1.1 + 0.25 * (len(rows) + len(heads))))
     with plt.style.context(STYLE):
-        for quarter in (25, 50, 75):
-            axes.axvline(quarter, color="#b9c0c5", linewidth=0.8, zorder=0)
-        axes.hlines(rows.index, 0, middle, color="#c9ced2", linewidth=1, zorder=1)
-        axes.hlines(rows.index, share, last, color=GREY, linewidth=5, alpha=0.55, zorder=2)
-        axes.scatter(
-            middle,
-            rows.index,
-            c=rows["score"],
-            cmap=_colours(),
-            vmin=profile.study.rebuilt.scale.best,
-            vmax=profile.study.rebuilt.scale.worst,
-            s=48,
-            edgecolor=INK,
-            linewidth=0.6,
-            zorder=3,
-        )
-        right = axes.secondary_yaxis("right")
-        right.set_yticks(rows.index, [f"{score:.2f}" for score in rows["score"]], fontsize=8)
-        right.tick_params(length=0)
-        right.set_ylabel(f"Score ({profile.study.rebuilt.scale.ends})", labelpad=10)
-        right.spines["right"].set_visible(False)
-        for line in breaks:
-            axes.axhline(line, color=GREY, linewidth=0.6)
-        axes.set_yticks(rows.index, rows["name"], fontsize=9)
+        _draw_places(axes, rows, profile.study.rebuilt.scale)
+        _label_lines(axes, rows, heads)
+        _label_scores(axes, rows, profile.study.rebuilt.scale)
         axes.set_xticks([0, 25, 50, 75, 100], ["first", "25 %", "middle", "75 %", "last"])
         axes.set(
-            xlabel="Place among the trusts of its pool (grey bar: places that equal trusts share)",
+            xlabel="Place among the trusts of its pool (grey bar: places that it shares or that stay open)",
             xlim=(-2, 102),
-            ylim=(-0.7, len(rows) - 0.3),
         )
         axes.grid(False)
+    return Chart(figure, _places_said(profile, rows, names))
+
+
+def _lines_of(rows: pd.DataFrame, names: Mapping[str, str]) -> tuple[pd.DataFrame, dict[float, str]]:
+    """The metrics with their line of the chart, the first at the top, and the lines that name the domains above theirs."""
+    domain = (rows["domain"] != rows["domain"].shift()).cumsum()
+    down = np.arange(len(rows)) + domain
+    rows = rows.assign(line=down.max() - down)
+    tops = rows.groupby(domain, sort=False).first()
+    return rows, {line + 1: names[key] for line, key in zip(tops["line"], tops["domain"], strict=True)}
+
+
+def _draw_places(axes, rows: pd.DataFrame, scale: Scale) -> None:
+    share, last = (100 * (rows[place] - 1) / (rows["of"] - 1).clip(lower=1) for place in ("rank", "rank_last"))
+    middle = (share + last) / 2
+    for quarter in (25, 50, 75):
+        axes.axvline(quarter, color="#b9c0c5", linewidth=0.8, zorder=0)
+    axes.hlines(rows["line"], 0, middle, color="#c9ced2", linewidth=1, zorder=1)
+    axes.hlines(rows["line"], share, last, color=GREY, linewidth=5, alpha=0.55, zorder=2)
+    axes.scatter(
+        middle, rows["line"], c=rows["score"], cmap=_colours(), vmin=scale.best, vmax=scale.worst, s=48, edgecolor=INK, linewidth=0.6,
+        zorder=3,
+    )  # fmt: skip
+
+
+def _label_lines(axes, rows: pd.DataFrame, heads: Mapping[float, str]) -> None:
+    axes.set_yticks([*rows["line"], *heads], [*rows["name"], *heads.values()], fontsize=9)
+    for label in axes.get_yticklabels()[len(rows) :]:
+        label.set_fontweight("bold")
+    axes.set_ylim(-0.7, max(heads) + 0.6)
+    axes.tick_params(axis="y", length=0)
+
+
+def _label_scores(axes, rows: pd.DataFrame, scale: Scale) -> None:
+    right = axes.secondary_yaxis("right")
+    right.set_yticks(rows["line"], [f"{score:.2f}" for score in rows["score"]], fontsize=8)
+    right.tick_params(length=0)
+    right.set_ylabel(f"Score ({scale.ends})", labelpad=10)
+    right.spines["right"].set_visible(False)
+
+
+def _places_said(profile: Profile, rows: pd.DataFrame, names: Mapping[str, str]) -> str:
     parts = []
-    for key, mine in rows.iloc[::-1].groupby("domain", sort=False):
+    for key, mine in rows.groupby("domain", sort=False):
         listed = ", ".join(f"{row['name']} {place_of(row)}" for _, row in mine.iterrows())
         parts.append(f"{names[key]}: {listed}")
-    return Chart(
-        figure, f"Place of {profile.name} in the pool of each of {len(rows)} metrics, rank 1 best. {'; '.join(parts)}."
-    )
+    return f"Place of {profile.name} in the pool of each of {len(rows)} metrics, rank 1 best. {'; '.join(parts)}."
 
 
 def _colours():

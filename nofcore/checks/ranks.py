@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from nofcore.checks.order import impossible, one_rank_out, opponents, out_of_order, uncounted
-from nofcore.framework import Framework
+from nofcore.framework import Framework, Metric
 from nofcore.release import Release
 
 
@@ -16,7 +16,7 @@ from nofcore.release import Release
 class RankCheck:
     """What the published ranks of a quarter say of the values beside them.
 
-    ``compared``: ranks judged; ``outside``: rows (trust_code, metric_id, trust_type, value, rank) whose value and
+    ``compared``: ranks judged (not those of figures in a unit of their own); ``outside``: rows (trust_code, metric_id, trust_type, value, rank) whose value and
     rank contradict each other, each with those of all others of its type in order, and ``against``, the code of the one
     trust that it contradicts, "" where there are several; ``gaps``: a row per metric and type whose ranks do not count
     the rows (metric_id, trust_type, rows, wrong, and trust_code and rank of the highest that cannot be); ``open``: a
@@ -35,15 +35,16 @@ def check(release: Release, framework: Framework) -> RankCheck:
     better = {metric.value: metric.better for metric in framework.metric if metric.value}
     better |= dict.fromkeys([*framework.score_ids, *(domain.score for domain in framework.domain)], "low")
     rows = release.observations
-    for metric in framework.metric:
-        if metric.unit:  # figures in two units are not ranked by value: all that meet the standard share rank 1
-            del better[metric.value]
     rows = rows[rows["metric_id"].isin(better)]
     rows = rows.assign(trust_type=rows["trust_code"].map(release.trusts["trust_type"]))
     rows = rows.reset_index(drop=True)
     ids = rows["metric_id"].to_numpy(dtype=object)
     signs = np.array([1 if better[metric_id] == "low" else -1 for metric_id in ids])
     figures, ranks = signs * rows["value"].to_numpy(dtype=float), rows["rank"].to_numpy(dtype=float)
+    for metric in framework.metric:
+        if metric.unit:
+            mine = ids == metric.value
+            figures[mine] = _of_two_units(figures[mine], rows["unit"].to_numpy(dtype=object)[mine], metric)
     known = ~np.isnan(figures) & ~np.isnan(ranks)
     against = np.full(len(rows), "", dtype=object)
     outside = np.zeros(len(rows), dtype=bool)
@@ -74,6 +75,15 @@ def check(release: Release, framework: Framework) -> RankCheck:
         pd.DataFrame(gaps, columns=names),
         pd.DataFrame(left_open, columns=places),
     )
+
+
+def _of_two_units(figures: np.ndarray, units: np.ndarray, metric: Metric) -> np.ndarray:
+    """Figures (the lower the better) as they are ranked where some are in a unit of their own: these have places among the
+    others that no value gives, so they are taken as not known, and all that meet a standard share rank 1."""
+    if metric.standard is not None:
+        standard = metric.standard if metric.better == "low" else -metric.standard
+        figures = np.maximum(figures, standard)
+    return np.where(np.isin(units, list(metric.unit)), np.nan, figures)
 
 
 def _outside(figures: np.ndarray, ranks: np.ndarray, whole: bool) -> np.ndarray:

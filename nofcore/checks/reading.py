@@ -51,10 +51,10 @@ def gather(paths: Iterable[Path], source: str, own: Framework | None = None) -> 
         problems += error.problems
         merged, tables = None, _each_alone(files, rules)
     for one in tables:
-        found = schemas.problems(
+        problems += schemas.problems(
             one.observations, one.trusts, one.tables, partial(release.published_under, own=own), official.SHOWN
         )
-        problems += [problem for problem in found if problem not in problems]
+    problems = list(dict.fromkeys(problems))
     if problems or merged is None:
         return Gathered(tuple(files), tuple(problems))
     return Gathered(tuple(files), (), merged, _archive(files, merged, source))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import operator
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from nofcore import official, periods, release
+from nofcore import periods, release
 from nofcore.errors import one_line
 from nofcore.framework import Framework
 from nofcore.official import OfficialFile
@@ -125,7 +124,8 @@ def _before(quarter: str, trust_type: str, archive: Archive) -> tuple[str, pd.Da
 
 
 def _changed(quarter: str, mine: pd.DataFrame, trusts: pd.DataFrame, against: str) -> Iterator[Unusual]:
-    """Trusts of another type, subtype or region than before. Names are spelt in too many ways to compare."""
+    """Trusts of another type, subtype or region than before, or that have the name of another trust. Names are spelt in too
+    many ways to compare otherwise."""
     both = mine.index.intersection(trusts.index)
     for name in ("trust_type", "trust_subtype", "region"):
         differs = both[mine.loc[both, name].to_numpy() != trusts.loc[both, name].to_numpy()]
@@ -134,6 +134,16 @@ def _changed(quarter: str, mine: pd.DataFrame, trusts: pd.DataFrame, against: st
             what = {"trust_type": "type", "trust_subtype": "subtype"}.get(name, name)
             text = f"{quarter}: {counted(len(differs), 'trust')} of another {what} than in {against}: {_listed(shown, len(differs))}"
             yield Unusual("changed trust", len(differs), text, quarter=quarter)
+    owners = dict(zip(trusts["trust_name"], trusts.index, strict=True))
+    taken = [
+        (code, name, owner)
+        for code, name in mine.loc[both, "trust_name"].items()
+        if (owner := owners.get(name, code)) != code and trusts.at[code, "trust_name"] != name
+    ]
+    if taken:
+        shown = [f"{code} {name!r}, the name of {owner}" for code, name, owner in taken[:NAMED]]
+        text = f"{quarter}: {counted(len(taken), 'trust')} with the name that another has in {against}: {_listed(shown, len(taken))}"
+        yield Unusual("changed trust", len(taken), text, quarter=quarter)
 
 
 def _named(trusts: pd.DataFrame, codes: Iterable[str]) -> str:
@@ -154,7 +164,7 @@ def _without_rule(figures: Release, rules: Framework | None) -> Iterator[Unusual
         return
     ids = rules.identifiers
     known = {*rules.score_ids, *rules.left_out, *ids.also_published}
-    known |= {ids.average, ids.unadjusted_segment, ids.segment, ids.override_flag}
+    known |= {ids.average, ids.unadjusted_segment, ids.segment, ids.override_flag, ids.final_segment, ids.recovery_flag}
     known |= {metric.value for metric in rules.metric if metric.value}
     known |= {entry for domain in rules.domain for entry in (domain.score, domain.segment)}
     rows = figures.observations["metric_id"].value_counts()
@@ -224,10 +234,9 @@ def _latest(rows: pd.DataFrame, templates: Iterable[str]) -> dict[str, object]:
 
 def _cells(file: OfficialFile) -> Iterator[Unusual]:
     """Regions spelt otherwise than in the kit, and marks of suppression, counted as they stand in the file."""
-    column = "Value" if file.kind == "data" else "Average_score"
-    pairs = list(_written(file.path, ("Region", column)))
-    written = Counter(region for region, _ in pairs)
-    used = dict(zip((region for region, _ in pairs), file.rows["region"], strict=True))
+    regions = _regions(file.path)
+    written = Counter(regions)
+    used = dict(zip(regions, file.rows["region"], strict=True))
     kits = set(release.embedded().trusts["region"])
     name = file.path.name
     for text, count in written.items():
@@ -237,19 +246,18 @@ def _cells(file: OfficialFile) -> Iterator[Unusual]:
         elif used[text] not in kits:
             said = f"{name}: region {used[text]!r} in {counted(count, 'row')}, which the kit has not seen"
             yield Unusual("new region", count, said, name)
-    marks = Counter(text.strip() for _, text in pairs if official.is_mark(text.strip()))
-    if marks:
+    for column, marks in file.marks.items():
         shown = ", ".join(
             f"{counted(n, 'blank') if not mark else f'{n} {mark!r}'}" for mark, n in sorted(marks.items())
         )
-        said = f"{name}: {counted(marks.total(), 'figure')} missing or suppressed in {column} ({shown})"
-        yield Unusual("suppressed", marks.total(), said, name)
+        total = sum(marks.values())
+        said = f"{name}: {counted(total, 'figure')} missing or suppressed in {column} ({shown})"
+        yield Unusual("suppressed", total, said, name)
 
 
-def _written(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Cells of some columns as they are written, of the rows that `nofcore.official` reads."""
+def _regions(path: Path) -> list[str]:
+    """Regions as they are written, of the rows that `nofcore.official` reads."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = (cells for cells in csv.reader(file) if any(map(str.strip, cells)))
-        header = [name.strip() for name in next(rows)]
-        wanted = operator.itemgetter(*(header.index(name) for name in columns))
-        yield from map(wanted, rows)
+        place = [name.strip() for name in next(rows)].index("Region")
+        return [cells[place] for cells in rows]

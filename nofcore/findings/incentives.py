@@ -9,7 +9,7 @@ import pandas as pd
 from nofcore import charts, improvement, incentives, relative, tables
 from nofcore.errors import InputError
 from nofcore.improvement import Standing
-from nofcore.incentives import HELD, IN_BEST, NONE_CAN, OPEN, CliffEdges, NextSegment
+from nofcore.incentives import FLAG_UNKNOWN, HELD, IN_BEST, NONE_CAN, OPEN, CliffEdges, NextSegment
 from nofcore.league import LeagueTable
 from nofcore.relative import SHARE, SHARES, Alone, Together
 from nofcore.release import Release
@@ -79,7 +79,7 @@ def in_short(found: Incentives | Unknown, trust_type: str) -> str:
     said = []
     if len(open_ways):
         said.append(
-            f"For {none} of the {len(open_ways)} trusts that a better average would take to a better segment, no single metric can."
+            f"For {none} of the {len(open_ways)} trusts that a better average would take to a better segment, no single metric that can be followed can."
         )
     enough = [step for step in _steps(found, trust_type) if len(step[1]) >= FEW and _pays_more(*step[1:])]
     if enough:
@@ -249,14 +249,14 @@ def about_next_segment(found: Incentives | Unknown, trust_type: str) -> Text:
     held = int(counts.get(HELD, 0))
     said = [
         f"Of {len(rows)} {plural(trust_type)}, {counts.get(IN_BEST, 0)} {'is' if counts.get(IN_BEST, 0) == 1 else 'are'} in the best "
-        f"segment. {_held(held)} The way is open to {len(open_ways)}."
+        f"segment. {_held(held)}{_perhaps(int(counts.get(FLAG_UNKNOWN, 0)))} The way is open to {len(open_ways)}."
     ]
     if len(open_ways):
         able = open_ways[open_ways["answer"] != NONE_CAN]
         said.append(
             f"Their averages would have to fall by {open_ways['fall'].median():.2f} points in the middle "
             f"({open_ways['fall'].min():.2f} to {open_ways['fall'].max():.2f}). One metric alone could bring that to {len(able)} of "
-            f"them; for {len(open_ways) - len(able)} no single metric can, not even at its best score."
+            f"them; for {len(open_ways) - len(able)} no single metric that can be followed can, not even at its best value."
         )
     if len(open_ways) and len(able):
         least = able.loc[able["pool_places"].idxmin()]
@@ -276,7 +276,13 @@ def _held(count: int) -> str:
     if not count:
         return "None is held by the override."
     verb, whom = ("is", "it") if count == 1 else ("are", "them")
-    return f"{count} {verb} held by the override: while the deficit flag stands, no average, however good, brings {whom} a better segment."
+    return f"{count} {verb} held by the override: while the override flag stands, no average, however good, brings {whom} a better segment."
+
+
+def _perhaps(count: int) -> str:
+    if not count:
+        return ""
+    return f" {counted(count, 'trust is', 'trusts are')} perhaps held by it: the override flag is neither published nor can it be deduced."
 
 
 def about_cliffs(found: Incentives | Unknown, trust_type: str) -> Text:
@@ -357,7 +363,7 @@ def limitations(found: Incentives | Unknown, trust_type: str) -> Text:
         (
             "Values are taken as published, to the last digit shown; those behind them are not known. A changed value that equals "
             "another trust's shares the better place, our convention; trusts that are not changed keep the published order of equal "
-            "values. The deficit flag is held even where the financial plan itself is changed.",
+            "values. The override flag is held even where the financial plan itself is changed.",
             off,
             *([] if _untold(found, trust_type) else [f"{_reach(found, trust_type)} {_stays(found, trust_type)}"]),
         )

@@ -92,6 +92,7 @@ def _half(median: float) -> str:
 def download_tables(found: Study) -> dict[str, tuple[str, pd.DataFrame]]:
     """Files that a page offers beside its tables: every trust's change in numbers."""
     of_ranks = found.rank_ranges.rename(columns={"outside": "rank_outside", "by_chance": "rank_outside_by_chance"})
+    of_ranks["rank_outside"] = of_ranks["rank_outside"].astype("boolean").where(of_ranks["rank_low_before"].notna())
     table = found.movement.trusts.rename_axis("trust_code").join(of_ranks)
     if not isinstance(found.ranges, str):
         drawn = found.ranges.table()

@@ -8,20 +8,29 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from nofcore.bootstrap import LEVEL
+from nofcore.flags import BY_RULE, DEDUCED, GIVEN
 from nofcore.framework import Scale, is_own, year_of
-from nofcore.incentives import HELD, IN_BEST, NONE_CAN
+from nofcore.incentives import FLAG_UNKNOWN, HELD, IN_BEST, NONE_CAN
 from nofcore.learning import BY_CHANCE, GAP, TOLD, Lesson
-from nofcore.measures import say
+from nofcore.measures import measure, say
 from nofcore.metric_standing import BETTER, FEWEST, UNKNOWN, WORSE
 from nofcore.profile import Profile
 from nofcore.sensitivity import NOT_APPLICABLE
+from nofcore.tables.base import Table, bundle
 from nofcore.tables.profile import place_of, trust_lessons, value_of
 from nofcore.wording import Bullets, Text, as_given, counted, decimal, given, plural, sentence
 
 WEAK = 0.2
 """Below this correlation likeness is called a weak guide."""
+SURE = 0.95
+"""Share of draws from which on a segment is called sure."""
 ENDS_NAMED = 3
 """Rules named at an end of the span of ranks, at most."""
+CLEARLY = 100 - (100 - 100 * LEVEL) / 2
+"""Share of draws, in per cent, in which one of two trusts must be ahead of the other; see `nofcore.pairs`."""
+COMMON = 0.2
+"""Share of the trusts of a type that must report a metric for it to be missed where a trust does not."""
 NEAR = 25
 """A rank within one place for so many trusts of the type, at least one place, counts as about the same."""
 
@@ -31,6 +40,9 @@ class Parts:
     """Texts and tables, shown one below the other."""
 
     parts: tuple
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
+        return bundle(part for part in self.parts if isinstance(part, Table))
 
     def _repr_html_(self) -> str:
         return "".join(part._repr_html_() for part in self.parts)
@@ -49,8 +61,9 @@ def headline(profile: Profile) -> str:
         f"{row['segment']:.0f}, with an average score of {row['average_score']:.2f} ({profile.study.rebuilt.scale.ends})."
     ]
     if _held_back(profile):
+        told = "" if profile.flag != DEDUCED else ", as its average and its segment tell"
         said.append(
-            f"By its average alone it would be in segment {row['unadjusted_segment']:.0f}; the override for a deficit holds it back."
+            f"By its average alone it would be in segment {profile.unadjusted:.0f}; the override holds it back{told}."
         )
     said.append(_range_in_short(profile))
     if profile.method_range is not None and len(profile.method):
@@ -62,7 +75,7 @@ def headline(profile: Profile) -> str:
 
 
 def _held_back(profile: Profile) -> bool:
-    return bool(profile.standing["unadjusted_segment"] < profile.standing["segment"])
+    return bool(profile.unadjusted < profile.standing["segment"])
 
 
 def _range_in_short(profile: Profile) -> str:
@@ -111,31 +124,38 @@ def facts(profile: Profile) -> dict[str, str]:
 
 
 def how_not_to_read(profile: Profile) -> Bullets:
-    """What the page does not say."""
-    return Bullets(
-        (
-            (
-                "A rank is not the quality of care.",
-                f"It is a place among trusts on {_how_many(profile)} figures, money, staff and waiting times among them.",
-            ),
+    """What the page does not say, of what it shows."""
+    points = [("A rank is not the quality of care.", f"It is a place among trusts by {_figures(profile)}.")]
+    if profile.range is not None:
+        points.append(
             (
                 "A range over metrics is not a margin of error.",
                 "It shows how far the trust's own scores disagree. A rank anywhere within it could have come from other metrics of the same kind.",
-            ),
+            )
+        )
+    if len(profile.metrics):
+        points.append(
             (
                 "A bad score is not a bad value.",
                 "Most scores are places in a pool: someone is last on every metric, however well all do. Look at the value and the standard.",
-            ),
+            )
+        )
+    if any(len(lesson.teachers) for lesson in profile.lessons):
+        points.append(
             (
                 "Trusts to learn from are a place to begin.",
                 "They are alike in some scores of this page, and no more. What they do differently, and whether it caused their figures, is not in the data.",
-            ),
+            )
         )
-    )
+    return Bullets(tuple(points))
 
 
-def _how_many(profile: Profile) -> str:
-    return str(int(profile.standing["n_items"])) if profile.standing["n_items"] else "a few"
+def _figures(profile: Profile) -> str:
+    """What the rank rests on."""
+    items, domains = int(profile.standing["n_items"]), [name.lower() for name in profile.domains.get("name", ())]
+    if not items or not domains:
+        return "an average of scores, of which none is at hand here"
+    return f"the mean of {counted(items, 'score')} ({'; '.join(domains)})"
 
 
 # --- rank and its range ---------------------------------------------------------------------------
@@ -158,6 +178,11 @@ def about_rank(profile: Profile) -> Text:
         f"{_ends_of(row)} and its average in {row['score_low']:.2f} to {row['score_high']:.2f}."
     ]
     parts.append(f"{_segments(profile)} {_told(profile)}{_unsure(profile)}")
+    others = counted(int(profile.told["others"]), "comparison")
+    parts.append(
+        f"Clearly above or below means: in at least {CLEARLY:.1f} % of the draws, with flags and cut-offs held. Each pair is judged by itself; nothing is "
+        f"corrected for the {others}, so a few verdicts may be chance."
+    )
     return Text(tuple(parts))
 
 
@@ -171,17 +196,19 @@ def _segments(profile: Profile) -> str:
         held = " The override holds it there whatever metrics are chosen." if _always_held(profile) else ""
         return f"It is in segment {ordered[0][0]} in every draw.{held}"
     listed = ", ".join(f"segment {segment} in {_percent(share)}" for segment, share in ordered)
-    doubt = "" if shares.get(own, 0) >= 0.95 else f" So its published segment, {own}, is not sure."
+    doubt = "" if shares.get(own, 0) >= SURE else f" So its published segment, {own}, is not sure."
     return f"In the draws it is in {listed}.{doubt}"
 
 
 def _always_held(profile: Profile) -> bool:
-    return bool(profile.standing["flagged"]) and profile.way is not None and profile.way["status"] == HELD
+    return profile.way is not None and profile.way["status"] == HELD
 
 
 def _percent(share: float) -> str:
     if share < 0.005:
         return "fewer than 1 %"
+    if SURE - 0.005 <= share < SURE:  # would be printed as what it just misses
+        return f"just under {SURE * 100:.0f} %"
     return "more than 99 %" if share > 0.995 else f"{share * 100:.0f} %"
 
 
@@ -222,7 +249,7 @@ def about_path(profile: Profile) -> Text:
     return Text(
         (
             " ".join(filter(None, said)),
-            "Which moves are more than noise, and why they happened, is on the page on movement.",
+            "Which moves are more than noise, and why they happened, is on the page on movement (python -m nofcore report movement).",
         )
     )
 
@@ -250,7 +277,8 @@ def _against_range(known: pd.DataFrame, drawn: pd.DataFrame, quarter: str) -> st
     span = f"the range of {base['quarter']} ({base['rank_low']:.0f} to {base['rank_high']:.0f})"
     if outside.empty:
         return f"Its other ranks of {year_of(base['quarter'])} all lie within {span}, so the path alone does not show that its place changed."
-    return f"Outside {span} is its rank in {_and(outside['quarter'])}; that is a sign of a change, not a test of it."
+    verb = "is its rank" if len(outside) == 1 else "are its ranks"
+    return f"Outside {span} {verb} in {_and(outside['quarter'])}; that is a sign of a change, not a test of it."
 
 
 def _and(names: Sequence[str]) -> str:
@@ -267,7 +295,7 @@ def about_domains(profile: Profile) -> Text:
     if rows.empty:
         return Text((f"No domain scores: {_why_no_metrics(profile)}.",))
     said = [_verdicts(rows, "type", f"the median of {plural(profile.trust_type)}")]
-    if profile.subtype and (rows["n_subtype"] > 1).any() and not (rows["n_subtype"] == rows["n_type"]).all():
+    if profile.has_subtype:
         said.append(
             _verdicts(
                 rows, "subtype", f"the median of its subtype ({profile.subtype}, {rows['n_subtype'].max():.0f} trusts)"
@@ -294,15 +322,31 @@ def _verdicts(rows: pd.DataFrame, which: str, what: str) -> str:
         for word, verdict in (("better", BETTER), ("worse", WORSE))
         if len(mine := list(rows.loc[rows[f"verdict_{which}"] == verdict, "name"]))
     ]
-    unknown = int((rows[f"verdict_{which}"] == UNKNOWN).sum())
-    rest = len(rows) - unknown - int(rows[f"verdict_{which}"].isin([BETTER, WORSE]).sum())
-    if unknown == len(rows):
-        return f"Whether it can be told apart from {what} is not known: there are fewer than {FEWEST} trusts, or too little to judge the spread."
+    unknown = rows[rows[f"verdict_{which}"] == UNKNOWN]
+    rest = len(rows) - len(unknown) - int(rows[f"verdict_{which}"].isin([BETTER, WORSE]).sum())
+    if len(unknown) == len(rows):
+        return f"Whether it can be told apart from {what} is not known: {_why_unknown(unknown, which)}."
+    left = (
+        f" In {counted(len(unknown), 'domain')} that is not known: {_why_unknown(unknown, which)}."
+        if len(unknown)
+        else ""
+    )
     if not parts:
-        return f"Its domain scores cannot be told apart from {what} in any of {len(rows)} domains."
-    return f"Against {what} it is {' and '.join(parts)}; in the other {counted(rest, 'domain')} it cannot be told apart." if rest else (
-        f"Against {what} it is {' and '.join(parts)}."
-    )  # fmt: skip
+        return f"Its domain scores cannot be told apart from {what} in any of {counted(rest, 'domain')}.{left}"
+    said = f"Against {what} it is {' and '.join(parts)}"
+    return (
+        f"{said}; in the other {counted(rest, 'domain')} it cannot be told apart.{left}" if rest else f"{said}.{left}"
+    )
+
+
+def _why_unknown(rows: pd.DataFrame, which: str) -> str:
+    few = bool((rows[f"n_{which}"] < FEWEST).any())
+    spread = bool(rows.loc[rows[f"n_{which}"] >= FEWEST, "margin"].isna().any())
+    why = [
+        *([f"there are fewer than {FEWEST} trusts"] if few else []),
+        *(["the items are too few to judge their spread"] if spread else []),
+    ]
+    return " and ".join(why)
 
 
 def _why_no_metrics(profile: Profile) -> str:
@@ -313,7 +357,8 @@ def _why_no_metrics(profile: Profile) -> str:
 
 def _how_to_read(scale: Scale) -> str:
     return (
-        f"Scores run from {scale.best:g} (best) to {scale.worst:g} (worst). Rank 1 is best; a span of places is shared by trusts whose published figures are equal. The pool is all trusts "
+        f"Scores run from {scale.best:g} (best) to {scale.worst:g} (worst). Rank 1 is best; a span of places is shared by trusts whose published figures are equal, or holds the places that stay open to it, as the order of "
+        f"equal figures of two types of trust is not published. The pool is all trusts "
         f"in England that report the metric, as far as their figures are at hand, or those of the type where the rules rank within it; quartile 1 is its best quarter, 4 its worst. Better if says "
         f"whether lower or higher values are better. Standard: who meets it scores {scale.best:.2f}; floor: who fails it scores {scale.worst:.2f}; by rank: there is neither; by bracket: "
         f"fixed scores for fixed values; score alone: no values are published."
@@ -332,26 +377,26 @@ def about_metrics(profile: Profile) -> Text:
     pooled = pooled[pooled["whole"]]
     across = int(pooled["quartile"].isna().sum())
     first, last = int((pooled["quartile"] == 1).sum()), int((pooled["quartile"] == 4).sum())
-    standards = rows[rows["target"].notna() & rows["value"].notna()]
-    met = int(_meets(standards).sum())
     said = []
     if len(pooled):
         said.append(
             f"Of {counted(len(pooled), 'metric')} with a place in a {'whole ' if parts else ''}pool it is in the best quarter in {first} and in the worst in {last}"
-            + (f"; in {across} it shares its place with so many that no quarter can be named." if across else ".")
+            + (
+                f"; in {across} it shares so many places, or so many stay open to it, that no quarter can be named."
+                if across
+                else "."
+            )
         )
     if parts:
         said.append(
             f"Of the pools of {counted(parts, 'metric')} only a part is at hand, so no quarter is named; the scores tell more there than the places."
         )
-    if len(standards) == 1:
-        said.append(f"It {'meets' if met else 'does not meet'} the one standard or floor that applies to it.")
-    elif len(standards):
-        said.append(f"It meets {met} of the {len(standards)} standards and floors that apply to it.")
+    said += _standards(rows)
     absent = _absent(profile)
     if absent:
         said.append(
-            f"Metrics for {plural(profile.trust_type)} without a figure here, because they do not apply, or are missing or suppressed: {', '.join(absent)}."
+            f"Metrics that at least one in {1 / COMMON:.0f} {plural(profile.trust_type)} report and that have no figure here, because they do not apply, or are missing "
+            f"or suppressed: {', '.join(absent)}."
         )
     return Text((" ".join(said), f"{_how_to_read(profile.study.rebuilt.scale)}{_pool_at_hand(profile)}"))
 
@@ -368,15 +413,38 @@ def _pool_at_hand(profile: Profile) -> str:
     )
 
 
+def _standards(rows: pd.DataFrame) -> list[str]:
+    """How many of the standards and floors that apply it meets, as far as their numbers are known."""
+    mine = rows[rows["model"].isin(["standard", "floor"]) & rows["value"].notna()]
+    known = mine[mine["target"].notna()]
+    met, unknown = int(_meets(known).sum()), len(mine) - len(known)
+    if not unknown:
+        if len(mine) == 1:
+            return [f"It {'meets' if met else 'does not meet'} the one standard or floor that applies to it."]
+        return [f"It meets {met} of the {len(mine)} standards and floors that apply to it."] if len(mine) else []
+    if known.empty:
+        return [
+            f"Of {counted(unknown, 'standard or floor', 'standards and floors')} that {'applies' if unknown == 1 else 'apply'} to it no number is known."
+        ]
+    rest = (
+        f"{'meets' if met else 'does not meet'} the one whose number is known"
+        if len(known) == 1
+        else f"meets {met} of the {len(known)} whose numbers are known"
+    )
+    return [f"{len(mine)} standards and floors apply to it; it {rest}."]
+
+
 def _meets(rows: pd.DataFrame) -> np.ndarray:
     low = rows["better"] == "low"
     return np.where(low, rows["value"] <= rows["target"], rows["value"] >= rows["target"])
 
 
 def _absent(profile: Profile) -> list[str]:
-    have = set(profile.metrics["metric_id"])
-    listed = profile.study.rebuilt.framework.metric
-    return [metric.short for metric in listed if profile.trust_type in metric.trust_types and metric.score not in have]
+    """Metrics that a fair part of its type reports and it does not."""
+    trusts, rows = profile.study.rebuilt.of(profile.trust_type), profile.study.metrics
+    reporting = rows.loc[rows["trust_code"].isin(trusts.index), "metric_id"].value_counts()
+    common = set(reporting.index[reporting >= COMMON * trusts["recomputed"].sum()]) - set(profile.metrics["metric_id"])
+    return [metric.short for metric in profile.study.rebuilt.framework.metric if metric.score in common]
 
 
 def about_ends(profile: Profile) -> Text:
@@ -405,7 +473,7 @@ def _why_no_ends(profile: Profile) -> str:
 
 def _tied(profile: Profile) -> str:
     """How many metrics share the worst score that is shown."""
-    rows = profile.metrics[(profile.metrics["enters"] != "not") & (profile.metrics["model"] != "combined")]
+    rows = profile.metrics[profile.metrics["averaged"].astype(bool)]
     scores, parts = rows["score"].round(2), []
     for word, part in (("best", profile.best), ("worst", profile.worst)):
         same = int((scores == round(part["score"].iat[-1], 2)).sum())
@@ -444,50 +512,103 @@ def about_segment(profile: Profile) -> Text:
         said = "It is in the best segment, so there is no better one to enter."
     elif status == HELD:
         said = (
-            f"While its deficit flag stands, no average, however good, brings {profile.name} a better segment than {row['segment']}. {_without_flag(profile)} "
-            "The flag is taken as published; the kit does not say what would lift it."
+            f"While its override flag stands, no average, however good, brings {profile.name} a better segment than {row['segment']}. {_without_flag(profile)} "
+            f"{FLAG_FROM[profile.flag]} The kit does not say what would lift it."
         )
+    elif status == FLAG_UNKNOWN:
+        said = _perhaps_held(profile)
     else:
         said = _open_way(profile)
-    return Text(tuple(filter(None, (said, _worse(profile), _against_draws(profile)))))
+    return Text(tuple(filter(None, (said, _worse(profile), _about_cut_offs(profile), _against_draws(profile)))))
+
+
+FLAG_FROM = {
+    GIVEN: "The flag is taken as published.",
+    BY_RULE: "The flag is derived from values, as the rules say.",
+    DEDUCED: "The flag is not published for it: it is deduced from its segment, which is worse than that of its average.",
+}
+
+
+def _perhaps_held(profile: Profile) -> str:
+    goal, rule = profile.way["goal"], profile.study.rebuilt.framework.override
+    held = f"no average brings segment {goal}"
+    if rule.no_higher_than is None:
+        held = f"segment {goal} takes a better average than without it, if any brings it"
+    return (
+        f"Whether {profile.name} carries the override flag is not known: it is not published for it, and average and segment do not tell. If it carries the "
+        f"flag, {held}. Otherwise its average would have to fall by {_fall(profile)}, to enter segment {goal}."
+    )
+
+
+def _fall(profile: Profile) -> str:
+    row = profile.way
+    return f"{row['fall']:.2f} points, from {row['average']:.2f} to {row['average'] - row['fall']:.2f}, with the cut-offs held as they are in {profile.quarter}"
+
+
+def _about_cut_offs(profile: Profile) -> str:
+    """Where the cut-offs come from, and what is not known of them."""
+    framework = profile.study.rebuilt.framework
+    rule = framework.segments
+    if rule.rule == "percentiles":
+        who = "all types together" if rule.pool == "all" else "each type"
+        return (
+            f"The cut-offs are not published: they follow from the averages, as percentiles over the trusts of {who}."
+        )
+    if is_own(framework, profile.quarter):
+        return "The cut-offs are those of the framework file."
+    unknown = [one.text for one in framework.rule if one.basis == "unknown" and "threshold" in one.text.lower()]
+    said = "The cut-offs are not published as numbers with the figures: they are the kit's reading of averages and segments."
+    return f"{said} Not known: {' '.join(text[0].lower() + text[1:] for text in unknown)}" if unknown else said
 
 
 def _without_flag(profile: Profile) -> str:
     """What the average would still have to do if the override did not hold the trust."""
+    average = profile.standing["average_score"]
     if _held_back(profile):
-        return f"Without the flag its average of {profile.standing['average_score']:.2f} would place it in segment {profile.standing['unadjusted_segment']:.0f}."
+        return f"Without the flag its average of {average:.2f} would place it in segment {profile.unadjusted:.0f}."
     if profile.up is None:
         return ""
     goal, fall = profile.up
-    average = profile.standing["average_score"]
     return (
-        f"Without the flag it would still be in segment {profile.standing['unadjusted_segment']:.0f}: to enter segment {goal} its average would also have to fall "
-        f"by {fall:.2f} points, from {average:.2f} to {average - fall:.2f}, with the cut-offs held as published."
+        f"Without the flag it would still be in segment {profile.unadjusted:.0f}: to enter segment {goal} its average would also have to fall "
+        f"by {fall:.2f} points, from {average:.2f} to {average - fall:.2f}, with the cut-offs held as they are in {profile.quarter}."
     )
 
 
 def _open_way(profile: Profile) -> str:
     row = profile.way
-    fall = (
-        f"To enter segment {row['goal']} its average would have to fall by {row['fall']:.2f} points, from {row['average']:.2f} to "
-        f"{row['average'] - row['fall']:.2f}, with the cut-offs held as published"
-    )
-    items = int(profile.standing["n_items"])
-    if items:
+    fall = f"To enter segment {row['goal']} its average would have to fall by {_fall(profile)}"
+    if pd.notna(row["items"]):
         most = profile.study.rebuilt.framework.scale.worst - profile.study.rebuilt.framework.scale.best
         beyond = f", more than one item can give ({most:g} at most)" if row["items"] > most else ""
-        fall += (
-            f"; that is {row['items']:.1f} points of score, on one of its {items} items or shared over several{beyond}"
-        )
-    if pd.isna(row["metrics"]) or not row["metrics"]:
-        return f"{fall}. Which metric could bring that is not available, because none of its values can be changed and scored again in a whole pool."
+        count = int(profile.standing["n_items"])
+        fall += f"; that is {row['items']:.2f} points of score, on one of its {counted(count, 'item')} or shared over several{beyond}"
+    if profile.metrics.empty:
+        return f"{fall}. Which metric could bring that is not known: {_why_no_metrics(profile)}."
+    followed = 0 if pd.isna(row["metrics"]) else int(row["metrics"])
+    if not followed:
+        return f"{fall}. No metric can be followed, because none of its values can be changed and scored again in a whole pool{_others(profile)}."
     if row["answer"] == NONE_CAN:
-        return f"{fall}. None of {counted(int(row['metrics']), 'metric')} that can be followed could bring that alone, not even at its best score; it takes several."
+        return f"{fall}. None of {counted(followed, 'metric')} that can be followed could bring that alone, not even at its best value{_others(profile)}."
     return (
-        f"{fall}. {int(row['able'])} of {counted(int(row['metrics']), 'metric')} that can be followed could bring that alone; the change that passes the fewest "
+        f"{fall}. {int(row['able'])} of {counted(followed, 'metric')} that can be followed could bring that alone; the change that passes the fewest "
         f"trusts is {_inside(row['name'])} from {as_given(row['value'])} to {as_given(row['new_value'])} ({say(row['change'], row['unit'])}, "
         f"{counted(int(row['pool_places']), 'place')} in its pool). All other figures are taken to stand still, which they will not."
     )
+
+
+def _others(profile: Profile) -> str:
+    """Which of the metrics that cannot be followed could bring the next segment at their best score."""
+    rows = profile.metrics
+    rows = rows[rows["score"].notna() & (rows["enters"] != "not") & (rows["model"] != "combined")]
+    rows = rows[~rows["value_id"].isin(profile.ways.ways(profile.code)["metric_id"])]
+    if profile.at_best is None or rows.empty:
+        return "; it takes several" if profile.at_best == () else ""
+    could = rows.loc[rows["metric_id"].isin(profile.at_best), "name"]
+    if could.empty:
+        return f", and none of {counted(len(rows), 'other')} at its best score; it takes several"
+    listed = _and([_inside(name) for name in could])
+    return f"; of {counted(len(rows), 'other')}, which cannot be followed, {len(could)} could at {'its' if len(could) == 1 else 'their'} best score ({listed})"
 
 
 def _worse(profile: Profile) -> str:
@@ -574,19 +695,27 @@ def about_lesson(lesson: Lesson) -> str:
         named = f"; it is {listed}."
     else:
         named = f", {lesson.alike} of them alike; {'the most alike: ' if lesson.alike > 1 else 'it is '}{listed}."
-    return f"{well}{named} {_evidence(lesson.shown)}{chance}"
+    return f"{well}{named} {_evidence(lesson)}{chance}"
 
 
-def _evidence(rows: pd.DataFrame) -> str:
+def _evidence(lesson: Lesson) -> str:
+    rows = lesson.shown
     told = int((rows["evidence"] == TOLD).sum())
     if told == len(rows):
         return f"{'Its value is' if told == 1 else 'Their values are'} better by more than chance in the counts."
-    unknown = f"No counts are at hand{' for the others' if told else ''}, so how much of the difference is chance is not known."
+    unknown = f"{_missing(lesson.metric)}{' for the others' if told else ''}, so how much of the difference is chance is not known."
     return (
         unknown
         if not told
         else f"{counted(told, 'of their values is', 'of their values are')} better by more than chance in the counts. {unknown}"
     )
+
+
+def _missing(metric: pd.Series) -> str:
+    """What it would take to tell chance from more."""
+    if metric["value_id"] and measure(metric["value_id"], metric["unit"]).many == "infections":
+        return "The values are counts, and what they are out of (patients or bed days, say) is not at hand"
+    return f"No counts behind the {'values' if metric['value_id'] else 'scores'} are at hand"
 
 
 # --- method ---------------------------------------------------------------------------------------

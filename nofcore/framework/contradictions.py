@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 LARGEST_WEIGHT, SMALLEST_WEIGHT = 1_000_000, 0.000001
 """Far beyond any sense, and far from where weights added up would be beyond all numbers, or lost beside others."""
-_RESULTS = ("average", "unadjusted_segment", "segment", "override_flag")
+_RESULTS = ("average", "unadjusted_segment", "segment", "override_flag", "final_segment", "recovery_flag")
 Key = tuple[str | int, ...]
 Contradiction = tuple[Key, str]
 """Where rules contradict each other, and what is wrong."""
@@ -67,7 +67,7 @@ def _placed(rules: Framework, key: str, *tables: str) -> list[tuple[str, str, st
 
 def _identifiers_alike(rules: Framework) -> Iterator[Contradiction]:
     """Metric_IDs that stand for two things, so that the rows of a file would be read as both."""
-    results = [(("identifiers", key), getattr(rules.identifiers, key)) for key in _RESULTS]
+    results = [(("identifiers", key), name) for key in _RESULTS if (name := getattr(rules.identifiers, key))]
     results += [(("identifiers", "also_published"), name) for name in rules.identifiers.also_published]
     kinds = {
         "a value": _placed(rules, "value", "metric"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 from itertools import pairwise
@@ -24,7 +25,14 @@ def _filled(text: str) -> str:
     return text
 
 
+def _visible(identifier: str) -> str:
+    if not re.fullmatch("[!-~]+", _filled(identifier)):
+        raise ValueError("is not a metric identifier, as files may hold it; write it without blanks and hidden signs")
+    return identifier
+
+
 Text = Annotated[str, AfterValidator(_filled)]
+MetricID = Annotated[str, AfterValidator(_visible)]
 Weight = Annotated[Number, Field(ge=0)]
 End = Annotated[Number, Field(ge=-1000, le=1000)]  # of the scale; beyond sense, and below where sums are inexact
 QuarterLabel = Annotated[str, Field(pattern=r"^Q[1-4] 20[0-9]{2}/[0-9]{2}$")]
@@ -57,13 +65,25 @@ class Scale:
 
 @dataclass(frozen=True, config=STRICT)
 class Identifiers:
-    """Metric identifiers of the rows that hold NHS England's own results."""
+    """Metric identifiers of the rows that hold NHS England's own results.
 
-    average: Text
-    unadjusted_segment: Text
-    segment: Text
-    override_flag: Text
-    also_published: tuple[Text, ...] = ()
+    ``final_segment``: one beyond the last segment where ``recovery_flag`` is 1, else the segment. It and
+    ``also_published`` enter no league table.
+    """
+
+    average: MetricID
+    unadjusted_segment: MetricID
+    segment: MetricID
+    override_flag: MetricID
+    final_segment: MetricID | None = None
+    recovery_flag: MetricID | None = None
+    also_published: tuple[MetricID, ...] = ()
+
+    @model_validator(mode="after")
+    def _both_or_none(self):
+        if (self.final_segment is None) != (self.recovery_flag is None):
+            raise ValueError("final_segment and recovery_flag go together; give both or none")
+        return self
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -233,20 +253,20 @@ class Metric:
     """One scored metric and the rule that turns its value into a score.
 
     ``survey``: it comes from a survey; ``source``: what it is taken from, where other metrics are taken from the same, so
-    that their figures move together; ``rescored``: its published score was made by another rule,
+    that their figures move together; ``whole_steps``: its published scores are whole steps of the scale; ``rescored``: its published score was made by another rule,
     so it is always scored from the value. ``unknown``: what is not known of its rule: "model" (then
     the model is "published": scores are taken as they are published), "standard" or "floor" (then
     there is no number, and ``between`` may name values seen on either side of it); ``inferred``: keys
     that are our inference.
     """
 
-    score: Text
+    score: MetricID
     name: Text
     short: Text
     domain: Text
     model: Literal["rank", "standard", "floor", "lookup", "published"]
     trust_types: Annotated[tuple[Text, ...], Field(min_length=1)]
-    value: Text | None = None
+    value: MetricID | None = None
     better: Literal["low", "high"] | None = None
     pool: Literal["all", "type"] = "all"
     standard: Number | None = None
@@ -259,6 +279,7 @@ class Metric:
     spread: Spreading = field(default_factory=Spreading)
     survey: Annotated[bool, Field(strict=True)] = False
     source: Text | None = None
+    whole_steps: Annotated[bool, Field(strict=True)] = False
     rescored: Annotated[bool, Field(strict=True)] = False
     unknown: tuple[Literal["model", "standard", "floor"], ...] = ()
     between: tuple[Number, Number] | None = None
@@ -320,7 +341,7 @@ class Combined:
     with a part that is scored from the value.
     """
 
-    score: Text
+    score: MetricID
     name: Text
     short: Text
     domain: Text
@@ -345,8 +366,8 @@ class Domain:
 
     key: Text
     name: Text
-    score: Text
-    segment: Text
+    score: MetricID
+    segment: MetricID
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -35,6 +35,7 @@ from papermill.engines import NBClientEngine, papermill_engines  # noqa: E402
 from traitlets import Unicode  # noqa: E402
 from traitlets.config import Config  # noqa: E402
 
+from . import leaving  # noqa: E402
 from .provisioner import kernel_provisioner  # noqa: E402
 from .warm import folder_of, import_path  # noqa: E402
 
@@ -61,6 +62,10 @@ class OwnKernel(AsyncKernelManager):
             },
             metadata=kernel_provisioner(self.server) if self.server else {},
         )
+
+    async def _async_launch_kernel(self, kernel_cmd: list[str], **options) -> None:
+        await super()._async_launch_kernel(kernel_cmd, **options)
+        leaving.started(self.provisioner.process)
 
 
 class PageEngine(NBClientEngine):

@@ -156,12 +156,12 @@ def send(kernel: int, number: int) -> None:
             return
 
 
-def remove(folder: Path) -> None:
+def remove(folder: str | Path) -> None:
     """Remove a folder in which workers may still be busy with leaving."""
     end = time.monotonic() + LEAVE_TIMEOUT
     while True:
         shutil.rmtree(folder, ignore_errors=True)
-        if not folder.exists() or time.monotonic() > end:
+        if not Path(folder).exists() or time.monotonic() > end:
             return
         time.sleep(0.1)
 

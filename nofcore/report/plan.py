@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -72,8 +72,9 @@ class Request:
     scenarios: tuple[Path, ...] = ()
 
 
-def run(request: Request) -> list[Outcome]:
-    """Make the pages asked for. InputError for an unknown page or trust type, before anything is made."""
+def run(request: Request, warn: Callable[[str], object] = lambda line: None) -> list[Outcome]:
+    """Make the pages asked for. InputError for an unknown page or trust type, before anything is made. warn: called with
+    each line that a user should know of."""
     _codes(request)  # an unknown trust is refused whatever pages are asked for
     pages = [page for name in names(request) for page in PAGES[name](request)]
     if not pages:
@@ -81,7 +82,9 @@ def run(request: Request) -> list[Outcome]:
         if _framework(request) is None:
             raise InputError(f"{quarter}: the kit has no rules for {rules.year_of(quarter)}, so {page} has no page")
         raise InputError(f"{quarter}: no metric scores are at hand, so {page} has no page")
-    with cluster(request.scheduler) if request.scheduler is not None else contextlib.nullcontext() as executor:
+    for line in _not_shown(request, pages):
+        warn(line)
+    with cluster(request.scheduler, warn) if request.scheduler is not None else contextlib.nullcontext() as executor:
         return make_pages(
             pages,
             request.out,
@@ -112,12 +115,45 @@ def _codes(request: Request) -> tuple[str, ...]:
         raise
 
 
-def _marked(request: Request, trust_type: str) -> str | None:
-    """The first trust of a type that is named, which its pages show in particular."""
-    if trusts.EVERY in map(str.lower, request.trusts):
+def _marked(request: Request, trust_type: str, before: Release | None = None) -> str | None:
+    """The first trust of a type that is named, and is in the quarter before, which its pages show in particular."""
+    if _every(request):
         return None
     types = request.figures.trusts["trust_type"]
-    return next((code for code in _codes(request) if types[code] == trust_type), None)
+    there = types.index if before is None else types.index.intersection(before.trusts.index)
+    return next((code for code in _codes(request) if types[code] == trust_type and code in there), None)
+
+
+def _every(request: Request) -> bool:
+    return trusts.EVERY in (text.strip().lower() for text in request.trusts)
+
+
+def _not_shown(request: Request, pages: list[Page]) -> Iterator[str]:
+    """What a user should know of the trusts that are named and that pages, which mark one or none, do not show."""
+    others = [page for page in pages if page.notebook.stem != PROFILE_NOTEBOOK]
+    if _every(request):
+        if others and len(others) == len(pages):
+            yield "--trust all is for trust_profile; other pages mark one trust, and here none"
+        return
+    codes, types = _codes(request), request.figures.trusts["trust_type"]
+    shown = {page.parameters.get("trust") for page in pages}
+    for kind in dict.fromkeys(types[code] for code in codes):
+        named = [code for code in codes if types[code] == kind]
+        mine = [page for page in others if page.kind == capital(plural(kind))]
+        for marked in dict.fromkeys(page.parameters.get("trust") for page in mine):
+            slugs = [page.slug for page in mine if page.parameters.get("trust") == marked]
+            where = f"{slugs[0]} marks" if len(slugs) == 1 else f"{len(slugs)} pages on {plural(kind)} mark"
+            if marked is None:
+                yield f"{where} no trust: not there in both quarters: {_few(named)}"
+            elif rest := [code for code in named if code != marked]:
+                yield f"{where} one trust, {marked}, and not {_few(rest)}"
+        if not mine and (none := [code for code in named if code not in shown]):
+            yield f"of {plural(kind)} no page is asked for that would mark {_few(none)}"
+
+
+def _few(codes: list[str]) -> str:
+    rest = len(codes) - trusts.LISTED
+    return ", ".join(codes[: trusts.LISTED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _prepare(request: Request, pages: list[Page]) -> None:
@@ -263,7 +299,7 @@ def _movement(request: Request) -> list[Page]:
             f"Who moved? {capital(plural(trust_type))}, {before.quarter} to {after.quarter}",
             from_quarter=before.quarter,
             trust_type=release.slug(trust_type),
-            trust=_marked(request, trust_type),
+            trust=_marked(request, trust_type, before),
             draws=request.draws,
             seed=request.seed,
         )
@@ -316,7 +352,7 @@ def _trust_profiles(request: Request) -> list[Page]:
     if not request.trusts:
         raise InputError("trust_profile needs --trust: codes or names of trusts, or all")
     kinds, table = _trust_types(request), request.figures.trusts
-    every = trusts.EVERY in map(str.lower, request.trusts)
+    every = _every(request)
     codes = [code for code in _codes(request) if not every or table.at[code, "trust_type"] in kinds]
     if strangers := [code for code in codes if table.at[code, "trust_type"] not in kinds]:
         kind = singular(table.at[strangers[0], "trust_type"])

@@ -1,8 +1,6 @@
 """Make a set of pages: keep what is up to date, hand the rest to workers, publish what is whole, tell the rest."""
 
 import contextlib
-import signal
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError, Executor, Future, as_completed
 from contextlib import AbstractContextManager
@@ -10,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from nofcore.errors import InputError, one_line
+from nofcore.wording import counted
 
-from . import pool, warm
+from . import pool, signals, warm
 from .index import index_html
 from .page import Outcome, Page
 from .publish import open_folder, publish, write_index
@@ -68,39 +67,77 @@ def make_pages(
     Raises InputError before anything runs if two pages share a name or nothing can be written in `out`, ValueError
     if a parameter is not declared, and NoIndexError at the end if the index cannot be written.
     """
-    pages = list(pages)
-    _refuse_repeated(pages)
-    out = open_folder(Path(out))
-    origins = {page.slug: made_from(page, provenance) for page in pages}
-    outcomes = {} if force else _kept(pages, origins, out)
-    jobs = [
-        Job(
-            page,
-            Path.cwd(),
-            provenance,
-            cell_timeout,
-            warm=not cold,
-            origin=origins[page.slug] if executor is not None else None,
-        )
-        for page in pages
-        if page.slug not in outcomes
-    ]
-    with _signals_raise(), progress(len(jobs)) as tell:
-
-        def finish(page: Page, result: Future) -> None:
-            outcomes[page.slug] = _publish(page, result, origins[page.slug], out)
-            tell(outcomes[page.slug])
-
+    run = _Run(list(pages), Path(out), provenance, force)
+    jobs = run.jobs(cell_timeout, cold, elsewhere=executor is not None)
+    with signals.raising(), progress(len(jobs)) as tell, run.indexed():
         if jobs:
             if prepare:
                 prepare([job.page for job in jobs])
-            _run(jobs, workers, executor, finish)
-        done = [outcomes[page.slug] for page in pages]
+            _have_done(jobs, workers, executor, lambda page, result: tell(run.publish(page, result)))
+    return run.done
+
+
+class _Run:
+    """The pages of a run, and what has become of them so far."""
+
+    def __init__(self, pages: list[Page], out: Path, provenance: Mapping, force: bool):
+        _refuse_repeated(pages)
+        self._pages, self._provenance = pages, provenance
+        self._out = open_folder(out)
+        self._origins = {page.slug: made_from(page, provenance) for page in pages}
+        self._outcomes = {} if force else _kept(pages, self._origins, self._out)
+
+    def jobs(self, cell_timeout: int, cold: bool, elsewhere: bool) -> list[Job]:
+        """What is to be made. elsewhere: by workers that may have other files and software."""
+        return [
+            Job(
+                page,
+                Path.cwd(),
+                self._provenance,
+                cell_timeout,
+                warm=not cold,
+                origin=self._origins[page.slug] if elsewhere else None,
+            )
+            for page in self._pages
+            if page.slug not in self._outcomes
+        ]
+
+    def publish(self, page: Page, result: Future) -> Outcome:
+        """Put the files of a page that is done in their place."""
+        self._outcomes[page.slug] = outcome = _publish(page, result, self._origins[page.slug], self._out)
+        return outcome
+
+    @property
+    def done(self) -> list[Outcome]:
+        """The outcomes so far, in the order of the pages."""
+        return [self._outcomes[page.slug] for page in self._pages if page.slug in self._outcomes]
+
+    @contextlib.contextmanager
+    def indexed(self) -> Iterator[None]:
+        """Write the index at the end of the block; if that is cut short, of what is there, as every page links to it."""
         try:
-            write_index(index_html(done, out, provenance), out)
+            yield
+            self._write_index()
+        except NoIndexError:
+            raise
+        except BaseException as stop:
+            if isinstance(stop, KeyboardInterrupt | SystemExit):
+                stop.add_note(self._finished())
+            with contextlib.suppress(Exception):
+                if self._outcomes:
+                    self._write_index()
+            raise
+
+    def _write_index(self) -> None:
+        try:
+            write_index(index_html(self.done, self._out, self._provenance), self._out)
         except OSError as error:
-            raise NoIndexError(out, done, error) from error
-    return done
+            raise NoIndexError(self._out, self.done, error) from error
+
+    def _finished(self) -> str:
+        whole, asked = sum(outcome.ok for outcome in self.done), len(self._pages)
+        rest = ", the next run makes the rest" if whole < asked else ""
+        return f"{whole} of {counted(asked, 'page')} finished{rest}"
 
 
 def _refuse_repeated(pages: list[Page]) -> None:
@@ -120,7 +157,9 @@ def _kept(pages: list[Page], origins: Mapping[str, Mapping], out: Path) -> dict[
     }
 
 
-def _run(jobs: list[Job], workers: int, executor: Executor | None, finish: Callable[[Page, Future], None]) -> None:
+def _have_done(
+    jobs: list[Job], workers: int, executor: Executor | None, finish: Callable[[Page, Future], None]
+) -> None:
     """Have the jobs done; `finish` gets each page as soon as it is made or has failed."""
     with contextlib.ExitStack() as stack:
         if executor is None:
@@ -131,30 +170,7 @@ def _run(jobs: list[Job], workers: int, executor: Executor | None, finish: Calla
         futures = {executor.submit(make_page, job): job.page for job in jobs}
         for result in as_completed(futures):
             finish(futures.pop(result), result)  # and forget it: the results of all pages together are large
-
-
-@contextlib.contextmanager
-def _signals_raise() -> Iterator[None]:
-    """A signal to end, or a terminal that is closed, ends the run in order, as Ctrl-C does; a second one changes nothing."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def leave(number: int, _: object) -> None:
-        for each in before:
-            signal.signal(each, signal.SIG_IGN)
-        raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
-
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    usual = (signal.SIG_DFL, signal.default_int_handler)
-    before = {number: handler for number in numbers if (handler := signal.getsignal(number)) in usual}
-    for number in before:
-        signal.signal(number, leave)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+            signals.again()
 
 
 def _refuse_undeclared(executor: Executor, pages: list[Page]) -> None:

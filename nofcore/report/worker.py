@@ -1,7 +1,6 @@
 """What a worker does: execute and convert one page in a folder of its own, and hand back the files."""
 
 import multiprocessing.connection
-import os
 import signal
 import tempfile
 import threading
@@ -10,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import warm
+from . import leaving, warm
 from .page import Outcome, Page
 from .uptodate import surroundings
 
@@ -134,31 +133,48 @@ def _keep_failed(job: Job, stage: Path) -> tuple[str, ...]:
     return (kept,)
 
 
-def obey_the_parent() -> None:
-    """At the start of a worker process of ours: leave Ctrl-C to the parent; leave in order, with an end to the
-    kernel, when the parent says so or has gone."""
+def obey_the_parent(folder: str) -> None:
+    """At the start of a worker process of ours: leave Ctrl-C and the end of the terminal to the parent; leave in order,
+    with an end to the kernel, when the parent says so or has gone.
+
+    folder: for temporary files, which the parent removes.
+    """
+    tempfile.tempdir = folder
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+        signal.signal(signal.SIGHUP, lambda *_: None)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT, signal.SIGHUP])
     threading.Thread(target=_watch_the_parent, daemon=True).start()
-    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGTERM, _be_told_to_leave)
+
+
+class _Orders:
+    """Whether the process is in the midst of a call, and whether it was told to leave."""
+
+    busy = told = False
 
 
 def obediently(function: Callable, *arguments, **options):
-    """Call the function in such a process; the pool would take the end of the process for that of the call."""
+    """Call the function in such a process, which leaves at once if it is told to.
+
+    Between calls it does not: the parent would wait for ever for the rest of a result that is being handed back, and
+    ends a process that has nothing to do without a signal.
+    """
+    _Orders.busy = True
     try:
+        if _Orders.told:
+            leaving.leave()
         return function(*arguments, **options)
-    except SystemExit:
-        os._exit(1)
+    finally:
+        _Orders.busy = False
 
 
-def _leave(*_: object) -> None:
-    raise SystemExit(1)
+def _be_told_to_leave(*_: object) -> None:
+    _Orders.told = True
+    if _Orders.busy:
+        leaving.leave()
 
 
 def _watch_the_parent() -> None:
     multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
-    if hasattr(signal, "pthread_kill"):
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
-        time.sleep(LEAVE_TIMEOUT)
-    os._exit(1)
+    leaving.leave(orphaned=True)

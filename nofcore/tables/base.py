@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -41,7 +41,7 @@ class Table:
     right: tuple[str, ...] = ()
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        return _bundle((self,))
+        return bundle((self,))
 
     def _repr_html_(self) -> str:
         if self.frame.empty:
@@ -87,13 +87,13 @@ class Tables:
     tables: tuple[Table, ...]
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        return _bundle(self.tables)
+        return bundle(self.tables)
 
     def _repr_html_(self) -> str:
         return "".join(table._repr_html_() for table in self.tables)
 
 
-def _bundle(tables: tuple[Table, ...]) -> dict:
+def bundle(tables: Iterable[Table]) -> dict:
     """The contents of tables for the files beside a page; their HTML is another matter."""
     shown = [table for table in tables if not table.frame.empty]
     if not shown or not exhibits.wanted():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from nofcore.incentives import HELD, IN_BEST, CliffEdges, NextSegment
+from nofcore.incentives import FLAG_UNKNOWN, HELD, IN_BEST, CliffEdges, NextSegment
 from nofcore.measures import say
 from nofcore.relative import Alone, Together
 from nofcore.tables.base import Table
@@ -15,7 +15,7 @@ KINDS = {
     "by rank": "Those scored by rank alone",
     "absolute": "Those with a standard, floor or brackets",
 }
-CUT_OFFS = {"published": "held as published", "recomputed": "taken anew"}
+CUT_OFFS = {"published": "held as they are", "recomputed": "taken anew"}
 
 
 def all_improve(found: Together, trust_type: str) -> Table:
@@ -79,7 +79,7 @@ def one_improves(found: Alone, trust_type: str) -> Table:
 def next_segment(found: NextSegment, trust_type: str) -> Table:
     """How far each trust is from the next better segment, to sort and search."""
     rows = found.table(trust_type)
-    shut = rows["status"].isin([HELD, IN_BEST])
+    shut = rows["status"].isin([HELD, IN_BEST, FLAG_UNKNOWN])
     answers = [
         _change(row) if pd.notna(row.metric_id) else row.status if closed else row.answer
         for row, closed in zip(rows.itertuples(), shut, strict=True)
@@ -100,7 +100,7 @@ def next_segment(found: NextSegment, trust_type: str) -> Table:
     )
     caption = (
         f"The way to the next better segment, {plural(trust_type)}, {found.quarter}. Fall needed: in the average, points, cut-offs "
-        f"held as published. One metric: all else unchanged, its pool scored again, cut-offs {CUT_OFFS[found.cutoffs]}; the "
+        f"held as they are. One metric: all else unchanged, its pool scored again, cut-offs {CUT_OFFS[found.cutoffs]}; the "
         "smallest is the one with the fewest places to win in its pool."
     )
     return Table("next-segment", frame, caption, "Trust", {"Average": 2, "Fall needed": 2}, sortable=True)
@@ -187,7 +187,7 @@ def best_steps(edges: CliffEdges, trust_type: str) -> Table:
     )
     caption = (
         f"Where one unit of improvement in one metric wins each trust most places, {plural(trust_type)}, {edges.quarter}. "
-        "Cut-offs and override flags held as published."
+        "Cut-offs and override flags held as they are."
     )
     return Table("best-steps", frame, caption, "Trust", sortable=True, right=("Value", "Then"))
 

@@ -38,7 +38,7 @@ def trust_path(profile: Profile) -> Table:
     )
     caption = (
         f"{profile.name} over the quarters, among {plural(profile.trust_type)}. Range: over the choice of metrics, – where no metric scores are at "
-        "hand. By average alone: segment before the financial override, – where it is not published."
+        "hand. By average alone: segment before the override, – where it is not published."
     )
     return Table("trust-path", frame, caption, "Quarter", {"Average": 2}, right=("95 % range",))
 
@@ -53,29 +53,39 @@ def trust_domains(profile: Profile) -> Table:
     rows = profile.domains
     if rows.empty:
         return Table("trust-domains", pd.DataFrame(), "", "Domain")
-    frame = pd.DataFrame(
-        {
-            "Domain": rows["name"],
-            "Score": rows["score"],
-            "Median of type": rows["median_type"].map(points),
-            "Against it": rows["verdict_type"],
-            "Rank in type": _of(rows, "type"),
-            "Median of subtype": rows["median_subtype"].map(points),
-            "Against that": rows["verdict_subtype"],
+    columns = {
+        "Domain": rows["name"], "Score": rows["score"], "Median of type": rows["median_type"].map(points),
+        "Against median of type": rows["verdict_type"], "Rank in type": _of(rows, "type"),
+    }  # fmt: skip
+    within = f" Type: {plural(profile.trust_type)}"
+    if profile.has_subtype:
+        columns |= {
+            "Median of subtype": rows["median_subtype"].map(points), "Against median of subtype": rows["verdict_subtype"],
             "Rank in subtype": _of(rows, "subtype"),
-            "Segment": rows["segment"].astype("Int64"),
-            "Items": rows["items"],
-        }
-    )
-    segment = "Segment: of the domain, by the rule for segments."
-    if rows["segment"].isna().all():
-        segment = "Segment: – because it is not known how domain scores are cut."
+        }  # fmt: skip
+        within += f"; subtype: {given(profile.subtype)}"
+    columns |= {"Segment": rows["segment"].astype("Int64"), "Items": rows["items"]}
     caption = (
-        f"Domain scores of {profile.name}, {profile.quarter}; {profile.study.rebuilt.scale.ends}. {segment} Type: {plural(profile.trust_type)}; subtype: {given(profile.subtype)}. Better or worse only where the score is further from the "
+        f"Domain scores of {profile.name}, {profile.quarter}; {profile.study.rebuilt.scale.ends}. {_segment_said(profile)}{within}. Better or worse only where the score is further from the "
         "median than choosing other metrics would explain (95 %, for all domains together)."
     )
-    right = ("Median of type", "Rank in type", "Median of subtype", "Rank in subtype")
-    return Table("trust-domains", frame, caption, "Domain", {"Score": 2}, right=right)
+    right = [name for name in columns if name.startswith(("Median", "Rank"))]
+    return Table("trust-domains", pd.DataFrame(columns), caption, "Domain", {"Score": 2}, right=tuple(right))
+
+
+def _segment_said(profile: Profile) -> str:
+    """Where the segments of the domains come from, or why there are none."""
+    rows = profile.domains
+    if rows["published"].any():
+        return "Segment: of the domain, as published."
+    if rows["segment"].notna().any():
+        return "Segment: of the domain, by the rule for segments."
+    rules = profile.study.rebuilt.framework.segments
+    if rules.domains == "unknown":
+        return "Segment: – because it is not known how domain scores are cut, and none is published."
+    if rules.rule == "thresholds":
+        return "Segment: – because the rules cut no domain scores, and none is published."
+    return "Segment: – because the domain scores of all types, which are cut together, are not at hand, and none is published."
 
 
 def _of(rows: pd.DataFrame, which: str) -> list[str]:

@@ -450,21 +450,26 @@ def _figure_changed(file: File, chance, metrics: tuple[str, ...], column: str, c
     return file
 
 
-def _half_off(text: str) -> list[str]:
-    """Scores at least a half away."""
-    return [f"{number / 100:.2f}" for number in range(100, 401) if abs(number / 100 - float(text)) >= 0.5]
+def _off(text: str, by: float) -> list[str]:
+    """Scores at least so far away."""
+    return [f"{number / 100:.2f}" for number in range(100, 401) if abs(number / 100 - float(text)) > by - 0.005]
+
+
+def _little_or_far_off(text: str) -> list[str]:
+    """Averages by 0.02 off, the least that rounded scores must contradict, as often as any others."""
+    off = _off(text, 0.02)
+    little = [other for other in off if abs(float(other) - float(text)) < 0.025]
+    return [*off, *little * (len(off) // len(little))]
 
 
 @mutation("a score changed", "cells", CAUGHT)
 def _(file, chance):
-    return _figure_changed(file, chance, AVERAGED, "Value", _half_off)
+    return _figure_changed(file, chance, AVERAGED, "Value", lambda text: _off(text, 0.3))
 
 
 @mutation("an average changed", "cells", CAUGHT)
 def _(file, chance):
-    return _figure_changed(
-        file, chance, ("OF5002",), "Value", lambda text: [f"{float(text) + step:.2f}" for step in (-0.02, 0.02, 0.3)]
-    )
+    return _figure_changed(file, chance, ("OF5002",), "Value", _little_or_far_off)
 
 
 @mutation("a segment changed", "cells", CAUGHT)
@@ -480,7 +485,7 @@ def _(file, chance):
 
 @mutation("a domain score changed", "cells", CAUGHT)
 def _(file, chance):
-    return _figure_changed(file, chance, ("OF40",), "Value", _half_off)
+    return _figure_changed(file, chance, ("OF40",), "Value", _little_or_far_off)
 
 
 @mutation("a combined finance score changed", "cells", CAUGHT)

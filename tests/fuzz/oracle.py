@@ -10,8 +10,8 @@ import csv
 import io
 import json
 import re
+import signal
 import tempfile
-import time
 import traceback
 import warnings
 from dataclasses import dataclass
@@ -24,10 +24,12 @@ from tests import makers, reference
 from tests.fuzz.files import Base
 from tests.fuzz.mutations import CAUGHT, FREE, REFUSED, SAME
 
-SAME_TABLE, OTHER_TABLE, CAUGHT_BY_CHECK, ERROR = "same table", "other table, correct", "caught by check", "error"
-OUTCOMES = (SAME_TABLE, OTHER_TABLE, CAUGHT_BY_CHECK, ERROR)
+SAME_TABLE, OTHER_TABLE, NOT_COMPARED = "same table", "other table, correct", "other, not compared"
+CAUGHT_BY_CHECK, ERROR = "caught by check", "error"
+OUTCOMES = (SAME_TABLE, OTHER_TABLE, NOT_COMPARED, CAUGHT_BY_CHECK, ERROR)
+"""``NOT_COMPARED``: a table that the slow rules cannot make of these rows, for want of scores or flags."""
 PATIENCE = 30
-"""Seconds after which a command counts as hanging: a sound folder of this size takes a few tenths of one."""
+"""Seconds after which a command is stopped as hanging: a sound folder of this size takes a few tenths of one."""
 
 ALLOWED = {
     SAME: {SAME_TABLE},
@@ -46,25 +48,46 @@ class BrokenRuleError(AssertionError):
 
 @dataclass(frozen=True)
 class Ran:
-    """A command that ran in this process: exit code, what it wrote and the seconds it took."""
+    """A command that ran in this process: exit code and what it wrote."""
 
     code: int
     out: str
     err: str
-    seconds: float
+
+
+class HangingError(BaseException):
+    """A command that takes too long. No Exception, which a command could take for one of its own."""
+
+
+@contextlib.contextmanager
+def patience(seconds: float):
+    """Stop what takes longer. For the main thread of a process."""
+
+    def stop(*_):
+        raise HangingError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def run(*arguments) -> Ran:
-    """Run a command; a warning or any exception counts as a traceback."""
+    """Run a command; a warning, any exception or no end within `PATIENCE` counts as a broken rule."""
     out, err = io.StringIO(), io.StringIO()
-    began = time.perf_counter()
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), warnings.catch_warnings():
             warnings.simplefilter("error")
-            code = cli.main([str(argument) for argument in arguments])
+            with patience(PATIENCE):
+                code = cli.main([str(argument) for argument in arguments])
+    except HangingError:
+        raise BrokenRuleError(f"{arguments[0]}: not done after {PATIENCE} s: {traceback.format_exc()}") from None
     except Exception:
         raise BrokenRuleError(f"{arguments[0]}: {traceback.format_exc()}") from None
-    return Ran(code, out.getvalue(), err.getvalue(), time.perf_counter() - began)
+    return Ran(code, out.getvalue(), err.getvalue())
 
 
 def require(holds: bool, what: str) -> None:
@@ -91,13 +114,38 @@ def judge(base: Base, contents: dict[str, bytes], wanted: str = FREE) -> Judged:
         made = run("table", "--data", folder, "--quarter", base.quarter, "--trust-type", base.trust_type, "--out", out)
         checked = run("check", folder, "--json")
         table = out.read_text("utf-8") if out.exists() else None
-    for ran in (made, checked):
-        require(ran.seconds < PATIENCE, f"took {ran.seconds:.0f} s")
     found = _outcome(base, contents, made, checked, table)
     require(
         found.outcome in ALLOWED[wanted], f"{found.outcome}, not {wanted}: {found.said} {_differences(base, table)}"
     )
+    if wanted == CAUGHT:
+        _require_named(base, contents, checked)
     return found
+
+
+def _require_named(base: Base, contents: dict[str, bytes], checked: Ran) -> None:
+    """Where one row of one file is all that differs, a problem must name it, be it beside others it may follow from."""
+    place = changed_row(base, contents)
+    problems = [problem for one in json.loads(checked.out) for problem in one["problems"]]
+    named = place is None or any(_names(problem, *place) for problem in problems)
+    require(named, f"{place} is not named: {json.dumps(problems)}")
+
+
+def _names(problem: dict, file: str, row: int) -> bool:
+    """Whether a problem names a row, as its place or beside it."""
+    beside = re.search(rf"{'' if problem['file'] == file else re.escape(file) + ', '}\brow {row}\b", problem["message"])
+    return (problem["file"], problem["row"]) == (file, row) or bool(beside)
+
+
+def changed_row(base: Base, contents: dict[str, bytes]) -> tuple[str, int] | None:
+    """The file and row of the only line in which files differ from those of their base; None where there is no such line."""
+    places = []
+    for name, file in base.files().items():
+        mine, theirs = file.render().splitlines(), contents.get(name, b"").splitlines()
+        if len(mine) != len(theirs):
+            return None
+        places += [(name, row) for row, (one, two) in enumerate(zip(mine, theirs, strict=True), start=1) if one != two]
+    return places[0] if len(places) == 1 and set(contents) == set(base.files()) else None
 
 
 def _outcome(base: Base, contents: dict[str, bytes], made: Ran, checked: Ran, table: str | None) -> Judged:
@@ -115,8 +163,8 @@ def _outcome(base: Base, contents: dict[str, bytes], made: Ran, checked: Ran, ta
         return Judged(CAUGHT_BY_CHECK, table, json.dumps(problems[:3]))
     if table == sound(base):
         return Judged(SAME_TABLE, table, made.err)
-    _require_by_second_reading(base, contents, table)
-    return Judged(OTHER_TABLE, table, made.err)
+    compared = _require_by_second_reading(base, contents, table)
+    return Judged(OTHER_TABLE if compared else NOT_COMPARED, table, made.err)
 
 
 def _require_clear(made: Ran, table: str | None, contents: dict[str, bytes], listed: bool) -> None:
@@ -166,7 +214,8 @@ def sound(base: Base) -> str:
         require((made.code, checked.code) == (0, 0), f"{base.name} is not sound: {made.err} {checked.out}")
         table = out.read_text("utf-8")
     require(len(table.splitlines()) > 10, f"{base.name}: too few trusts")
-    _require_by_second_reading(base, contents, table)
+    compared = _require_by_second_reading(base, contents, table)
+    require(compared, f"{base.name}: nothing to compare")
     return table
 
 
@@ -197,30 +246,31 @@ def _quarter(row: dict[str, str], base: Base) -> str:
     return f"Q{number} 20{first}/{last}"
 
 
-def _require_by_second_reading(base: Base, contents: dict[str, bytes], table: str) -> None:
-    """A table that no check objects to must be what the slow rules make of the same rows."""
+def _require_by_second_reading(base: Base, contents: dict[str, bytes], table: str) -> bool:
+    """A table that no check objects to must be what the slow rules make of the same rows.
+
+    Returns whether there was anything to compare.
+    """
     expected = second_reading(base, contents)
     for row in csv.DictReader(io.StringIO(table)):
-        found = {name: row[name] for name in ("average_score", "unadjusted_segment", "segment", "rank")}
-        wanted = expected.get(row["trust_code"])
-        if wanted is None:
-            continue
-        for name, text in found.items():
-            same = not text if wanted[name] is None else bool(text) and Fraction(text) == wanted[name]
-            require(same, f"{row['trust_code']}, {name}: {text or 'blank'}, by a second reading {wanted[name]}")
+        for name, wanted in expected.get(row["trust_code"], {}).items():
+            text = row[name]
+            same = not text if wanted is None else bool(text) and Fraction(text) == wanted
+            require(same, f"{row['trust_code']}, {name}: {text or 'blank'}, by a second reading {wanted}")
+    return bool(expected)
 
 
 def second_reading(base: Base, contents: dict[str, bytes]) -> dict[str, dict[str, Fraction | None]]:
     """{trust code: average_score, unadjusted_segment, segment and rank} of the table asked for, by the slow rules.
 
-    Averages are worked out where all trusts of the type have scores; else there is nothing to compare.
+    Averages are worked out where all trusts of the type have scores, and a single league table stands as it is; else
+    there is nothing to compare.
     """
-    rows, types = [], {}
-    for name, content in contents.items():
-        for row in _rows(name, content):
-            if _quarter(row, base) == base.quarter:
-                types[row["Trust_code"]] = row["Trust_type"]
-                rows.append(row)
+    found = [[row for row in _rows(*file) if _quarter(row, base) == base.quarter] for file in contents.items()]
+    rows = [row for of_file in found for row in of_file]
+    if not any("Metric_ID" in row for row in rows):
+        return _as_published(rows) if sum(map(bool, found)) == 1 else {}
+    types = {row["Trust_code"]: row["Trust_type"] for row in rows}
     data = {(row["Trust_code"], row["Metric_ID"]): row for row in rows if "Metric_ID" in row}
     observations = [
         {
@@ -255,6 +305,12 @@ def second_reading(base: Base, contents: dict[str, bytes]) -> dict[str, dict[str
         }
         for code in types
     }
+
+
+def _as_published(rows: list[dict[str, str]]) -> dict[str, dict[str, Fraction | None]]:
+    """The figures of a league table, where no metric rows are beside."""
+    named = {"average_score": "Average_score", "segment": "Segment", "rank": "Rank"}
+    return {row["Trust_code"]: {name: _number(row[column]) for name, column in named.items()} for row in rows}
 
 
 def _full_names(types) -> set[str]:

@@ -100,6 +100,18 @@ def test_check_of_a_wrong_rank_on_the_average_beside_a_league_table(tmp_path):
     assert (place + 2, "Rank") in [(problem["row"], problem["column"]) for problem in problems]
 
 
+def test_marks_are_counted_with_whatever_blanks_stand_about_them(tmp_path):
+    """Of the same mark spelt in two ways only one was told."""
+    rows = makers.data_rows(types=[AMBULANCE])
+    values = [place for place, row in enumerate(rows) if row["Metric_ID"] == "OF0017"]
+    for place, mark in zip(values, ["", "\N{NO-BREAK SPACE}", "*", " * "], strict=False):
+        rows[place] = rows[place] | {"Value": mark}
+    makers.write(tmp_path / NAME, rows)
+    found = official.read_file(tmp_path / NAME)
+    assert found.marks == {"Value": {"": 2, "*": 2}}
+    assert found.suppressed == 4
+
+
 @pytest.mark.parametrize(
     "spared",
     [

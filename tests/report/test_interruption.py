@@ -1,5 +1,6 @@
 """However a run ends: finished pages are whole, the others absent, and no process or temporary file is left."""
 
+import contextlib
 import os
 import random
 import re
@@ -14,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from nofcore.report import pool, runner
+from nofcore.report import pool, signals
+from nofcore.report.worker import LEAVE_TIMEOUT
 
 from .conftest import write_notebook
 from .processes import ROOT, Run, command, parent, soon
@@ -28,10 +30,10 @@ from nofcore.report import Page, make_pages
 from nofcore.report.provenance import collect
 
 if __name__ == "__main__":
-    quick, long, out, note = map(Path, sys.argv[1:])
+    quick, long, out, note = map(Path, sys.argv[1:5])
     pages = [Page(f"quick-{n}", quick, "T", "G") for n in (1, 2)]
     pages.insert(1, Page("long", long, "T", "G", {"note": str(note)}))
-    for outcome in make_pages(pages, out, collect()):
+    for outcome in make_pages(pages, out, collect(), cold="cold" in sys.argv):
         print(outcome.page.slug, outcome.ok, outcome.error)
 """
 WAITS = """
@@ -46,14 +48,16 @@ QUICK = ["quick-1.html", "quick-1.ipynb", "quick-2.html", "quick-2.ipynb"]
 
 
 @pytest.fixture
-def run(tmp_path):
-    """A run of two quick pages and one that notes the number of its kernel and never ends."""
+def run(tmp_path, request):
+    """A run of two quick pages and one that notes the number of its kernel and never ends; "cold" as its parameter."""
     temporary = Path(tempfile.mkdtemp(dir="/tmp"))  # a short path: it will hold sockets
     script = tmp_path / "script.py"
     script.write_text(LONG)
     quick = write_notebook(tmp_path / "quick.ipynb", "print('done')")
     long = write_notebook(tmp_path / "long.ipynb", WAITS, parameters="note = ''")
-    run = Run(script, quick, long, tmp_path / "out", tmp_path / "note", temporary=temporary)
+    run = Run(
+        script, quick, long, tmp_path / "out", tmp_path / "note", getattr(request, "param", ""), temporary=temporary
+    )
     yield run
     for process in run.processes():
         os.kill(process, signal.SIGKILL)
@@ -71,18 +75,55 @@ def wait_for_the_long_page(folder: Path) -> None:
     assert ready, pages(folder / "out")
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_an_interruption_leaves_finished_pages_and_nothing_else(how, run, tmp_path):
+HOW = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL]
+
+
+@pytest.mark.parametrize(("how", "run"), [*((how, "") for how in HOW), (signal.SIGTERM, "cold")], indirect=["run"])
+def test_an_interruption_leaves_finished_pages_their_index_and_nothing_else(how, run, tmp_path):
     wait_for_the_long_page(tmp_path)
-    if how == signal.SIGINT:  # Ctrl-C goes to all that the terminal has in the foreground
-        os.killpg(run.process.pid, how)
-    else:
+    if how == signal.SIGKILL:
         run.process.send_signal(how)
-    _, errors = run.process.communicate(timeout=20)
-    assert run.process.returncode == (128 + how if how == signal.SIGTERM else -how)
+    else:  # Ctrl-C goes to all that the terminal has in the foreground, as do the ends of a terminal and of a service
+        os.killpg(run.process.pid, how)
+    _, errors = run.process.communicate(timeout=LEAVE_TIMEOUT - 1)  # no process had to be killed
+    assert run.process.returncode == (-how if how in (signal.SIGINT, signal.SIGKILL) else 128 + how)
     assert run.left() == []
-    assert pages(tmp_path / "out") == QUICK
+    assert pages(tmp_path / "out") == ([] if how == signal.SIGKILL else ["index.html"]) + QUICK
     assert errors.count("Traceback") == (how == signal.SIGINT), errors  # of the script itself: KeyboardInterrupt
+    if how == signal.SIGINT:
+        assert errors.endswith("KeyboardInterrupt\n2 of 3 pages finished, the next run makes the rest\n")
+    elif how != signal.SIGKILL:
+        assert errors == ""
+    if how != signal.SIGKILL:
+        index = (tmp_path / "out" / "index.html").read_text()
+        assert 'href="quick-1.html"' in index and 'href="quick-2.html"' in index
+
+
+TOLD = """
+from nofcore.report import worker
+
+worker._be_told_to_leave()
+print("hands back its result", flush=True)
+worker.obediently(print, "makes a page")
+"""
+
+
+def test_a_worker_that_is_told_to_leave_hands_back_what_it_has_and_takes_no_more(tmp_path):
+    """Half of a result would have the parent wait for the rest for ever."""
+    done = subprocess.run(
+        [sys.executable, "-c", TOLD],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (1, "hands back its result\n", "")
+
+
+def test_a_worker_that_dies_while_it_has_nothing_to_do_is_replaced():
+    with pool.local(1) as workers:
+        process = workers.submit(os.getpid).result()
+        os.kill(process, signal.SIGKILL)
+        (its,) = workers._pools
+        assert soon(lambda: its._broken)
+        assert workers.submit(os.getpid).result() != process
 
 
 def test_ctrl_c_while_the_workers_start(run, tmp_path):
@@ -103,7 +144,8 @@ def test_a_part_that_is_killed_fails_its_page_alone(victim, run, tmp_path):
         victims = [parent(int((tmp_path / "note").read_text()))]
     assert victims
     for process in victims:
-        os.kill(process, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # the run has ended with the page of the one before
+            os.kill(process, signal.SIGKILL)
     said, errors = run.process.communicate(timeout=30)
     assert re.search(r"long False .*(DeadKernelError|BrokenProcessPool)", said), said + errors
     assert said.count(" True ") == 2
@@ -145,13 +187,14 @@ def test_a_kernel_forked_by_a_server_that_is_killed_meanwhile_does_not_stay(tmp_
             os.kill(process, signal.SIGKILL)
 
 
-def test_ctrl_c_while_a_process_starts_is_put_off_though_another_thread_is_given_it():
+@pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGHUP, signals.Ended)])
+def test_a_signal_while_a_process_starts_is_put_off_though_another_thread_is_given_it(number, error):
     leave = threading.Event()
     thread = threading.Thread(target=leave.wait)
     thread.start()
     try:
-        with pytest.raises(KeyboardInterrupt), pool._deaf_to_interruption():
-            os.kill(os.getpid(), signal.SIGINT)
+        with signals.raising(), pytest.raises(error), pool._deaf_to_interruption():
+            os.kill(os.getpid(), number)
             time.sleep(0.2)
             leave.set()
         assert leave.is_set()
@@ -164,13 +207,22 @@ def test_ctrl_c_while_a_process_starts_is_put_off_though_another_thread_is_given
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_second_signal_does_not_disturb_the_end_of_a_run(number):
     ended = []
-    with pytest.raises((KeyboardInterrupt, SystemExit)), runner._signals_raise():
+    with pytest.raises((KeyboardInterrupt, SystemExit)), signals.raising():
         try:
             signal.raise_signal(number)
         finally:
             signal.raise_signal(number)
             ended.append(number)
     assert ended == [number]
+
+
+def test_an_interruption_that_python_has_dropped_is_raised_again():
+    with pytest.raises(signals.Ended) as error, signals.raising():
+        with contextlib.suppress(signals.Ended):
+            signal.raise_signal(signal.SIGTERM)
+        signals.again()
+    assert error.value.code == 128 + signal.SIGTERM
+    signals.again()  # nothing, once the block has ended
 
 
 MANY = """

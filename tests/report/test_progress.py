@@ -1,8 +1,10 @@
 """What a user sees of a run: progress, the table at the end, the exit code."""
 
+import contextlib
 import io
 import os
 import re
+import signal
 import sys
 from dataclasses import replace
 
@@ -10,6 +12,7 @@ import pytest
 
 from nofcore import cli, framework
 from nofcore.report import Outcome, Page, make_pages, plan, progress, runner
+from nofcore.report.provenance import collect
 
 from .printer import Printer
 
@@ -151,6 +154,55 @@ def test_where_the_index_cannot_be_written_the_table_is_shown_and_the_run_has_fa
 def test_an_empty_address_is_not_taken_for_none(report):
     pytest.importorskip("distributed")
     assert report("--scheduler", "")[0] == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interruption_is_told_in_one_line_with_what_is_finished(number, report, tmp_path, monkeypatch):
+    @contextlib.contextmanager
+    def progress(total):
+        yield lambda outcome: signal.raise_signal(number)
+
+    monkeypatch.setattr(plan, "progress", progress)
+    code, said, errors, _ = report()
+    assert (code, said) == (128 + number, "")
+    assert errors == "nofcore: interrupted; 1 of 3 pages finished, the next run makes the rest\n"
+    (made,) = (tmp_path / "out").glob("league-table-*.html")
+    assert f'href="{made.name}"' in (tmp_path / "out" / "index.html").read_text()
+    assert signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)
+
+
+def test_whatever_cuts_a_run_short_there_is_an_index_of_what_is_finished(tmp_path):
+    @contextlib.contextmanager
+    def gone(total):
+        def tell(outcome):
+            raise BrokenPipeError
+
+        yield tell
+
+    (tmp_path / "book.ipynb").touch()
+    page = Page("one", tmp_path / "book.ipynb", "T", "G")
+    with pytest.raises(BrokenPipeError):
+        make_pages([page], tmp_path / "out", collect(), executor=Printer(), progress=gone)
+    assert 'href="one.html"' in (tmp_path / "out" / "index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "notes"),
+    [
+        (("--trust", "RX6"), []),
+        (("--trust", "RX6", "--trust", "RX7", "rru"), [f"{PAGES[1]} marks one trust, RX6, and not RX7, RRU"]),
+        (("--trust", "RX6", "RJ1"), []),
+        (
+            ("--trust-type", "ambulance", "--trust", "RX6", "RJ1"),
+            ["of acute trusts no page is asked for that would mark RJ1"],
+        ),
+        (("--trust", "ALL"), ["--trust all is for trust_profile; other pages mark one trust, and here none"]),
+    ],
+)
+def test_a_trust_that_no_page_shows_is_told(options, notes, report):
+    code, _, errors, _ = report(*options)
+    assert code == 0
+    assert [line for line in errors.splitlines() if "note" in line] == [f"note: {note}" for note in notes]
 
 
 @pytest.mark.parametrize("name", ["../../x", "/tmp/x", "a/b"])
