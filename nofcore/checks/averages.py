@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from nofcore.checks import metric_ranks
 from nofcore.checks.case import Case, differs
 from nofcore.checks.doubts import Doubts
 from nofcore.checks.figures import add_result
@@ -11,7 +12,9 @@ from nofcore.reproduce import FROM_SCORES
 
 
 def judge(case: Case, doubts: Doubts, rows: pd.DataFrame):
+    """Name averages and domain scores that do not follow from the metric scores."""
     rows = rows[rows["start"] == FROM_SCORES]
+    rows = rows[~doubts.incomplete(rows)]
     averages = rows[rows["quantity"] == "average metric score"]
     domains = rows[rows["quantity"] == "domain score"]
     off = {name: doubts.beyond(table) for name, table in (("average", averages), ("domain", domains))}
@@ -28,12 +31,14 @@ def judge(case: Case, doubts: Doubts, rows: pd.DataFrame):
     for row in off["average"].itertuples(index=False):
         if row.trust_code in contradicted:
             _score_behind(case, row, contradicted[row.trust_code])
+            case.bad_domains |= {(row.trust_code, item) for item in contradicted[row.trust_code]["item"]}
             seen.add(row.trust_code)
         else:
             add_result(case, row, "average metric score")
     for code, group in contradicted.items():
         for row in group.itertuples(index=False) if code not in seen else ():
-            case.of_ranks.pop((code, row.item), None)
+            metric_ranks.clear(case, code, row.item)
+            case.bad_domains.add((code, row.item))
             file, line = case.places.of_metric(code, row.item)
             case.add(
                 (file, line, "Value"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -20,10 +21,11 @@ ALIKE = 5
 class Case:
     """A quarter under the rules; the steps from values to ranks add what they find.
 
-    ``counts``: quantity, start, compared, agree, open; ``bad_values``, ``bad_scores``: (trust, metric) of figures that are
-    known to be wrong; ``of_ranks``: by (trust, metric), the place and message of a value and rank that contradict each
-    other, told at the end unless they follow from another figure that is wrong; ``unrecovered``: trusts with a score of
-    which the unrounded one is not known.
+    ``counts``: quantity, start, compared, agree, open; ``bad_values``, ``bad_scores``: (trust, metric) of figures that
+    are known to be wrong; ``bad_domains``: (trust, domain score) of those that do not follow from their metric scores;
+    ``of_ranks``: by (trust, metric), the place and message of a value and rank that contradict each other, told at the
+    end unless they follow from another figure that is wrong; ``explained``: (trust, metric) of those figures;
+    ``unrecovered``: trusts with a score of which the unrounded one is not known.
     """
 
     release: Release
@@ -34,7 +36,9 @@ class Case:
     notes: list[str] = field(default_factory=list)
     bad_values: set[tuple[str, str]] = field(default_factory=set)
     bad_scores: set[tuple[str, str]] = field(default_factory=set)
+    bad_domains: set[tuple[str, str]] = field(default_factory=set)
     of_ranks: dict[tuple[str, str], tuple] = field(default_factory=dict)
+    explained: set[tuple[str, str]] = field(default_factory=set)
     unrecovered: set[str] = field(default_factory=set)
 
     def add(self, place: tuple, message: str):
@@ -48,6 +52,16 @@ class Case:
 
     def who(self, code: str) -> str:
         return f"{code} ({self.release.trusts['trust_name'].get(code, '')})"
+
+    def listed(self, codes: Sequence[str]) -> str:
+        """Trusts in words, no more than a few."""
+        more = f" and {len(codes) - ALIKE} more" if len(codes) > ALIKE else ""
+        return ", ".join(self.who(code) for code in codes[:ALIKE]) + more
+
+    def overridden(self, trust_type: str) -> bool:
+        """Whether the override is for a type."""
+        rule = self.framework.override
+        return rule is not None and (not rule.trust_types or trust_type in rule.trust_types)
 
     def figure(self, code: str, metric_id: str, figure: str = "value") -> str:
         rows = self.release.observations

@@ -26,33 +26,58 @@ class Doubts:
         unrounded scores are in doubt."""
         wrong = {code for code, _ in self.case.bad_scores}
         doubted = rows["trust_code"].isin(self.case.unrecovered)
-        for domain, codes in self._of_few.items():
+        for domain, codes in self._uncertain.items():
             doubted |= rows["item"].isin([domain, ""]) & rows["trust_code"].isin(codes)
         doubted &= ~pd.MultiIndex.from_frame(rows[["trust_code", "item"]]).isin(self._copied)
         loose = doubted & ((rows["rebuilt"] - rows["published"]).abs() < CLOSE * 1.5)
-        return rows[differs(rows) & ~rows["trust_code"].isin(wrong) & ~loose]
+        return rows[differs(rows) & ~rows["trust_code"].isin(wrong) & ~loose & ~self.incomplete(rows)]
+
+    def incomplete(self, rows: pd.DataFrame) -> pd.Series:
+        """Which averages and domain scores lack a score that is suppressed, so that nothing can be said of them."""
+        found = pd.Series(False, rows.index)
+        for (code, domain), _ in self.suppressed.items():
+            found |= (rows["trust_code"] == code) & rows["item"].isin([domain, ""])
+        return found
+
+    @cached_property
+    def suppressed(self) -> dict[tuple[str, str], list[str]]:
+        """Scores that are averaged and of which a row gives no figure, by trust and domain score."""
+        rows = self.case.release.observations
+        rows = rows[rows["value"].isna() & rows["metric_id"].isin(self._averaged)]
+        found: dict[tuple[str, str], list[str]] = {}
+        for row in rows.itertuples(index=False):
+            found.setdefault((row.trust_code, self._averaged[row.metric_id]), []).append(row.metric_id)
+        return found
+
+    @cached_property
+    def _averaged(self) -> dict[str, str]:
+        """The domain score that each score enters, of those that are averaged."""
+        averaged = [entry for entry in self.case.framework.by_score.values() if getattr(entry, "averaged", True)]
+        key = {domain.key: domain.score for domain in self.case.framework.domain}
+        return {entry.score: key[entry.domain] for entry in averaged}
 
     @cached_property
     def _copied(self) -> pd.MultiIndex:
         """(trust, domain score) of domains in which a trust has one score alone, which the domain score must equal."""
-        averaged = [entry for entry in self.case.framework.by_score.values() if getattr(entry, "averaged", True)]
-        key = {domain.key: domain.score for domain in self.case.framework.domain}
-        of_score = {entry.score: key[entry.domain] for entry in averaged}
-        rows = scoring.observed(self.case.release, of_score)
-        counts = rows.groupby(["trust_code", rows["metric_id"].map(of_score)]).size()
+        rows = scoring.observed(self.case.release, self._averaged)
+        counts = rows.groupby(["trust_code", rows["metric_id"].map(self._averaged)]).size()
         return counts.index[counts == 1]
 
     @cached_property
-    def _of_few(self) -> dict[str, set[str]]:
-        """Trusts with a score of a metric of which few scores are at hand and not the whole pool, by domain score."""
+    def _uncertain(self) -> dict[str, set[str]]:
+        """Trusts with a score of a metric whose number of places is uncertain, by domain score."""
+        rows = self.case.release.observations
         seen = scoring.observed(self.case.release, self.case.framework.score_ids)
         have, of_metric = set(seen["trust_type"].unique()), seen.groupby("metric_id")["trust_code"]
         scores = {domain.key: domain.score for domain in self.case.framework.domain}
-        counts = of_metric.size()
         found: dict[str, set[str]] = {}
         for metric in self.case.framework.metric:
+            if metric.score not in of_metric.groups or not scoring.spread_of(metric, self.case.framework):
+                continue
+            codes = set(of_metric.get_group(metric.score))
             whole = metric.pool == "type" or set(metric.trust_types) <= have
-            few = 0 < counts.get(metric.score, 0) < FEW
-            if few and not whole and scoring.spread_of(metric, self.case.framework):
-                found.setdefault(scores[metric.domain], set()).update(of_metric.get_group(metric.score))
+            # Without units it is not known who is scored outside the pool, and the grid is fitted to their scores too.
+            units_unknown = metric.unit and codes - set(rows.loc[rows["metric_id"] == metric.value, "trust_code"])
+            if (len(codes) < FEW and not whole) or units_unknown:
+                found.setdefault(scores[metric.domain], set()).update(codes)
         return found

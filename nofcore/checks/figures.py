@@ -25,12 +25,11 @@ def add_result(case: Case, row, quantity: str):
     digits = ".2f" if quantity == "average metric score" else "g"
     case.add(
         case.places.of_result(row.trust_code, figure),
-        f"{case.who(row.trust_code)}: the {called} {row.published:{digits}} does not follow from {_source(case, quantity)}, "
-        f"which give {row.rebuilt:{digits}}; correct the one that is wrong",
+        f"{case.who(row.trust_code)}: the {called} {row.published:{digits}} does not follow from "
+        f"{_source(case, quantity, row.trust_type)}, which give {row.rebuilt:{digits}}; correct the one that is wrong",
     )
 
 
-def _source(case: Case, quantity: str) -> str:
-    """What a figure follows from, in words."""
-    without = quantity == "segment" and case.framework.override is None
-    return "the averages" if without else FOLLOWS[quantity]
+def _source(case: Case, quantity: str, trust_type: str) -> str:
+    """What a figure follows from, in words: a segment of a type without override from no flag."""
+    return "the averages" if quantity == "segment" and not case.overridden(trust_type) else FOLLOWS[quantity]

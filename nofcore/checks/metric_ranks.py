@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from nofcore.checks import ranks
 from nofcore.checks.case import Case
 from nofcore.wording import counted
@@ -69,6 +71,24 @@ def _first_row(case: Case, row) -> tuple[str, int | None]:
     types = case.release.trusts["trust_type"]
     placed = [case.places.of_metric(code, row.metric_id) for code in types.index[types == row.trust_type]]
     return min((place for place in placed if place[1]), key=lambda place: (place[0], place[1]))
+
+
+def clear(case: Case, code: str, metric_id: str):
+    """A figure has been named: what contradicts its rank, or it alone, is not told again."""
+    case.of_ranks.pop((code, metric_id), None)
+    case.explained.add((code, metric_id))
+    others = [key for key in case.of_ranks if key[1] == metric_id]
+    if not others:
+        return
+    rows = case.release.observations
+    rows = rows[rows["metric_id"] == metric_id]
+    known = {trust for trust, metric in case.explained if metric == metric_id}
+    rows = rows.assign(value=rows["value"].where(~rows["trust_code"].isin(known)))
+    left = set(ranks.check(replace(case.release, observations=rows), case.framework).outside["trust_code"])
+    for key in others:
+        if key[0] not in left:
+            del case.of_ranks[key]
+            case.bad_scores.discard(key)
 
 
 def tell(case: Case):

@@ -12,17 +12,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from nofcore import reproduce
-from nofcore.checks import averages, domain_segments, metric_ranks, misfits, results, scores
+from nofcore import reproduce, scoring
+from nofcore.checks import averages, domain_segments, gaps, metric_ranks, misfits, results, scores
 from nofcore.checks.case import Case
 from nofcore.checks.doubts import Doubts
 from nofcore.checks.reading import Places
 from nofcore.errors import InputError, Problem
 from nofcore.framework import Framework
+from nofcore.notes import not_made
 from nofcore.release import Release
-
-_NOT_MADE = ("not re", "nothing could be", "not segmented")
-"""What the notes have in common that say what could not be made again."""
 
 COUNTS = ["quantity", "start", "compared", "agree", "open"]
 
@@ -55,12 +53,28 @@ def rederive(release: Release, framework: Framework, places: Places) -> Rederive
     metric_ranks.tell(case)
     domain_segments.judge(case, found.comparisons)
     results.judge(case, found.comparisons)
-    for note in found.notes:
-        if any(said in note for said in _NOT_MADE):
-            case.note(note)
+    _without_scores(case)
+    gaps.tell(case, doubts)
+    for note in filter(not_made, found.notes):
+        case.note(note)
     compared = pd.DataFrame(case.counts, columns=COUNTS)
     problems = tuple(sorted(set(case.problems), key=_in_file))
     return Rederived(release.quarter, compared, problems, tuple(dict.fromkeys(case.notes)))
+
+
+def _without_scores(case: Case):
+    """Whose averages were not made again. Their segments and ranks were: the notes of tables made anew do not tell."""
+    scored = scoring.observed(case.release, case.framework.score_ids)["trust_code"]
+    held = case.release.trusts[case.release.league["average_score"].notna()]
+    for trust_type, group in held.groupby("trust_type"):
+        left = group.index.difference(scored)
+        if trust_type not in case.framework.trust_types:
+            case.note(f"{trust_type}: the rules do not list this type, so no more than its ranks was made again")
+        elif len(left):
+            whose = "" if len(left) == len(group) else f" of {case.listed(left)}"
+            case.note(
+                f"{trust_type}: averages{whose} were not made again, as no metric scores that the rules know are at hand"
+            )
 
 
 def _in_file(problem: Problem) -> tuple:

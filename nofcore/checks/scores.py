@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from nofcore import scoring
+from nofcore.checks import metric_ranks, pools
 from nofcore.checks.case import ALIKE, Case, differs
 from nofcore.checks.order import out_of_order
 from nofcore.framework import Combined
@@ -26,6 +27,7 @@ def judge(case: Case) -> pd.DataFrame:
             f"{case.release.quarter}: not scored again from values, as trusts of other types that share their pools are "
             f"not at hand: {listed}"
         )
+    rows = pools.of_whole_pools(case, rows)
     decimals = case.framework.scale.decimals
     rows = pd.concat([rows.assign(start=FROM_VALUES), _from_parts(case, rows)], ignore_index=True)
     rebuilt = scoring.to_hundredths(rows["score"], decimals) / 10**decimals
@@ -67,7 +69,7 @@ def _from_parts(case: Case, made: pd.DataFrame) -> pd.DataFrame:
 
 def _no_step(case: Case, part):
     case.bad_scores.add((part.trust_code, part.metric_id))
-    case.of_ranks.pop((part.trust_code, part.metric_id), None)
+    metric_ranks.clear(case, part.trust_code, part.metric_id)
     file, line = case.places.of_metric(part.trust_code, part.metric_id)
     case.add(
         (file, line, "Value"),
@@ -101,7 +103,7 @@ def _contradicted_scores(case: Case, score: str, wrong: pd.DataFrame, rows: pd.D
         wrong = outside
     for row in wrong.itertuples(index=False):
         case.bad_scores.add((row.trust_code, score))
-        case.of_ranks.pop((row.trust_code, score), None)
+        metric_ranks.clear(case, row.trust_code, score)
         file, line = case.places.of_metric(row.trust_code, score)
         source = f"the value {case.figure(row.trust_code, value)} of {value}" if value else _parts(case, entry, row)
         case.add(
