@@ -18,7 +18,7 @@ from nofcore import periods, scoring, wording
 from nofcore import release as releases
 from nofcore.errors import InputError
 from nofcore.framework import Combined, Framework, Metric, Override, Scale, Segments, newest
-from nofcore.notes import NO_RANKS, NO_SEGMENTS, ROUTINE, Note
+from nofcore.notes import NO_RANKS, NO_SEGMENTS, NOT_MADE, ROUTINE, Note
 from nofcore.ranking import minimum_ranks, place_type
 from nofcore.release import Release
 from nofcore.scoring import EXACT, to_hundredths
@@ -828,15 +828,17 @@ def _domains(made: Items | None, trusts, framework, notes: list[str]) -> tuple[p
         {*framework.trust_types} - {*ranked["trust_type"]} | {*ranked.loc[~ranked["recomputed"], "trust_type"]}
     )
     if rule.domains == "unknown":
-        notes.append(f"{trusts['quarter'].iat[0]}: domain segments were not recomputed; their rule is not known")
+        text = f"{trusts['quarter'].iat[0]}: domain segments were not recomputed; their rule is not known"
+        notes.append(Note(text, NOT_MADE))
     if rule.domains == "unknown" or rule.rule != "percentiles":
         return scores, empty
     if absent:
         whose = "all trusts" if rule.pool == "all" else "all trusts of a type"
-        notes.append(
+        text = (
             f"{trusts['quarter'].iat[0]}: domain segments were not {'' if rule.pool == 'all' else 'all '}recomputed; they need "
             f"the domain scores of {whose}, and those of {', '.join(absent)} are not all at hand"
         )
+        notes.append(Note(text, NOT_MADE))
     types = trusts["trust_type"].to_numpy(dtype=object)
     pools = [types == name for name in framework.trust_types if name not in absent]
     if rule.pool == "all":

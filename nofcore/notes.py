@@ -12,6 +12,9 @@ from typing import Literal
 ROUTINE, NO_SEGMENTS, NO_RANKS = "routine", "no segments", "no ranks"
 """What any change of rules brings (other scores, averages, cut-offs); why a type has no segments; who has no rank."""
 
+NOT_MADE = "not made"
+"""What could not be made from other figures, and why."""
+
 
 class Note(str):
     """A note. ``kind``: "" for any other; ``trust_types``: those it speaks of, empty for all."""
@@ -20,11 +23,24 @@ class Note(str):
     trust_types: frozenset[str]
 
     def __new__(
-        cls, text: str, kind: Literal["", "routine", "no segments", "no ranks"] = "", trust_types: Iterable[str] = ()
+        cls,
+        text: str,
+        kind: Literal["", "routine", "no segments", "no ranks", "not made"] = "",
+        trust_types: Iterable[str] = (),
     ):
         note = super().__new__(cls, text)
         note.kind, note.trust_types = kind, frozenset(trust_types)
         return note
+
+
+def worded(note: str, text: str) -> str:
+    """Another text about the same."""
+    return Note(text, note.kind, note.trust_types) if isinstance(note, Note) else text
+
+
+def not_made(note: str) -> bool:
+    """Whether a note says what could not be made again, and why."""
+    return isinstance(note, Note) and note.kind in (NOT_MADE, NO_SEGMENTS, NO_RANKS)
 
 
 def is_routine(note: str) -> bool:

@@ -12,6 +12,7 @@ from nofcore import league, scoring
 from nofcore.errors import InputError
 from nofcore.framework import Framework
 from nofcore.league import LeagueTable
+from nofcore.notes import NOT_MADE, Note, worded
 from nofcore.release import Release
 
 FROM_VALUES = "metric values"
@@ -100,7 +101,7 @@ def reproduce(
         try:
             rebuilt = league.build(release, framework, start)
         except InputError as error:
-            notes.append(f"not rebuilt from {name}: {error}")
+            notes.append(Note(f"not rebuilt from {name}: {error}", NOT_MADE))
             continue
         if not rebuilt.trusts["recomputed"].any():
             notes += [note for note in rebuilt.notes if note not in notes]
@@ -154,9 +155,9 @@ def _compare_segments(release: Release, framework: Framework, notes: list[str]) 
     try:
         rebuilt = league.from_averages(release, framework)
     except InputError as error:
-        notes.append(f"not rebuilt from {FROM_AVERAGES}: {error}")
+        notes.append(Note(f"not rebuilt from {FROM_AVERAGES}: {error}", NOT_MADE))
         return _frame(FROM_AVERAGES, "segment", [], [], [])
-    notes += [f"from {FROM_AVERAGES}: {note}" for note in rebuilt.notes]
+    notes += [worded(note, f"from {FROM_AVERAGES}: {note}") for note in rebuilt.notes]
     published = release.league.loc[rebuilt.trusts.index]
     names = {"unadjusted segment": "unadjusted_segment", "segment": "segment", "league rank": "rank"}
     return pd.concat(

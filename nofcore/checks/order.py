@@ -50,10 +50,10 @@ def impossible(figures, ranks, slack: int = 0) -> np.ndarray:
 
 
 def uncounted(ranks) -> tuple[int, np.ndarray] | None:
-    """The first place at which ranks are no minimum ranks, and the entries of which any one, put right, would mend them.
+    """The first place at which ranks are no minimum ranks, and the entries of which any one, put right, mends them.
 
-    In order every rank is its own place or equals the rank before it, as in 1, 2, 2, 4. None where that holds; there are
-    no entries where more than one rank is wrong, or a row is missing.
+    In order every rank is its own place or equals the rank before it, as in 1, 2, 2, 4. None where that holds; there
+    are no entries where more than one rank is wrong, or a row is missing.
     """
     ranks = np.asarray(ranks, dtype=float)
     place = _open_place(ranks)
@@ -94,7 +94,7 @@ def one_rank_out(figures, ranks) -> int | None:
 
 
 def opponents(figures, ranks, entry: int) -> np.ndarray:
-    """The other entries that one entry contradicts: better with a worse rank, the reverse, or unlike with the same rank."""
+    """The other entries that one contradicts: better with a worse rank, the reverse, or unlike with the same rank."""
     figures, ranks = np.asarray(figures, dtype=float), np.asarray(ranks, dtype=float)
     ahead, behind = ranks < ranks[entry], ranks > ranks[entry]
     better, worse = figures < figures[entry], figures > figures[entry]

@@ -24,7 +24,8 @@ FROM_FLAG = "published segment and recovery flag"
 
 @dataclass(frozen=True)
 class Judged:
-    """``problems``: what cannot be; ``compared``, ``agree``: final segments made again; ``notes``: what is not judged."""
+    """``problems``: what cannot be; ``compared``, ``agree``: final segments made again; ``notes``: what is not
+    judged."""
 
     problems: tuple[Problem, ...]
     compared: int
@@ -127,10 +128,14 @@ def _ranges_beyond(release: Release, places: Places) -> Iterator[Problem]:
     """Ranges of ranks that end beyond the last place of the type."""
     table = release.league.join(release.trusts["trust_type"])
     for trust_type, rows in table.groupby("trust_type"):
-        ranked = int(rows["rank"].notna().sum())
+        # A trust whose rank is suppressed has one.
+        ranked = int(rows[["rank", "average_score", "segment", "rank_high"]].notna().any(axis=1).sum())
         for code, high in rows.loc[rows["rank_high"] > ranked, "rank_high"].items():
             file, row, column = places.of_result(code, "rank_high")
-            message = f"{_named(release, code)}: the likely range of its rank ends at {high:g}, of {counted(ranked, trust_type)} that are ranked; correct it"
+            message = (
+                f"{_named(release, code)}: the likely range of its rank ends at {high:g}, of "
+                f"{counted(ranked, trust_type)} that are ranked; correct it"
+            )
             yield _problem(release, (file, row), column, message)
 
 

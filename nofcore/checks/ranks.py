@@ -16,12 +16,13 @@ from nofcore.release import Release
 class RankCheck:
     """What the published ranks of a quarter say of the values beside them.
 
-    ``compared``: ranks judged (not those of figures in a unit of their own); ``outside``: rows (trust_code, metric_id, trust_type, value, rank) whose value and
-    rank contradict each other, each with those of all others of its type in order, and ``against``, the code of the one
-    trust that it contradicts, "" where there are several; ``gaps``: a row per metric and type whose ranks do not count
-    the rows (metric_id, trust_type, rows, wrong, and trust_code and rank of the highest that cannot be); ``open``: a
-    row per metric and type, otherwise in order, whose ranks do not follow on each other (metric_id, trust_type, rows,
-    the place where, and codes: the trusts one of whose ranks is wrong, () where that cannot be told).
+    ``compared``: ranks judged (not those of figures in a unit of their own); ``outside``: rows (trust_code, metric_id,
+    trust_type, value, rank) whose value and rank contradict each other, each with those of all others of its type in
+    order, and ``against``, the code of the one trust that it contradicts, "" where there are several; ``gaps``: a row
+    per metric and type whose ranks do not count the rows (metric_id, trust_type, rows, wrong, and trust_code and rank
+    of the highest that cannot be); ``open``: a row per metric and type, otherwise in order, whose ranks do not follow
+    on each other (metric_id, trust_type, rows, the place where, and codes: the trusts one of whose ranks is wrong, ()
+    where that cannot be told).
     """
 
     compared: int
@@ -78,8 +79,8 @@ def check(release: Release, framework: Framework) -> RankCheck:
 
 
 def _of_two_units(figures: np.ndarray, units: np.ndarray, metric: Metric) -> np.ndarray:
-    """Figures (the lower the better) as they are ranked where some are in a unit of their own: these have places among the
-    others that no value gives, so they are taken as not known, and all that meet a standard share rank 1."""
+    """Figures (the lower the better) as they are ranked where some are in a unit of their own: these have places among
+    the others that no value gives, so they are taken as not known, and all that meet a standard share rank 1."""
     if metric.standard is not None:
         standard = metric.standard if metric.better == "low" else -metric.standard
         figures = np.maximum(figures, standard)

@@ -1,0 +1,83 @@
+"""What cannot be told to the last digit, because unrounded scores are in doubt."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import pandas as pd
+
+from nofcore import scoring
+from nofcore.checks.case import Case, differs
+from nofcore.reproduce import CLOSE
+
+FEW = 30
+"""Fewer scores of a pool that is not whole may fit a smaller number of trusts than the true one, so that averages
+made from them can be out by the last digit: with 10 scores it happens, with 61 it does not."""
+
+
+class Doubts:
+    """Which trusts and domains have a score that may be another than the unrounded one."""
+
+    def __init__(self, case: Case):
+        self.case = case
+
+    def beyond(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """What differs, but for trusts of which a score is known to be wrong, and by more than the last digit where
+        unrounded scores are in doubt."""
+        wrong = {code for code, _ in self.case.bad_scores}
+        doubted = rows["trust_code"].isin(self.case.unrecovered)
+        for domain, codes in self._uncertain.items():
+            doubted |= rows["item"].isin([domain, ""]) & rows["trust_code"].isin(codes)
+        doubted &= ~pd.MultiIndex.from_frame(rows[["trust_code", "item"]]).isin(self._copied)
+        loose = doubted & ((rows["rebuilt"] - rows["published"]).abs() < CLOSE * 1.5)
+        return rows[differs(rows) & ~rows["trust_code"].isin(wrong) & ~loose & ~self.incomplete(rows)]
+
+    def incomplete(self, rows: pd.DataFrame) -> pd.Series:
+        """Which averages and domain scores lack a score that is suppressed, so that nothing can be said of them."""
+        found = pd.Series(False, rows.index)
+        for (code, domain), _ in self.suppressed.items():
+            found |= (rows["trust_code"] == code) & rows["item"].isin([domain, ""])
+        return found
+
+    @cached_property
+    def suppressed(self) -> dict[tuple[str, str], list[str]]:
+        """Scores that are averaged and of which a row gives no figure, by trust and domain score."""
+        rows = self.case.release.observations
+        rows = rows[rows["value"].isna() & rows["metric_id"].isin(self._averaged)]
+        found: dict[tuple[str, str], list[str]] = {}
+        for row in rows.itertuples(index=False):
+            found.setdefault((row.trust_code, self._averaged[row.metric_id]), []).append(row.metric_id)
+        return found
+
+    @cached_property
+    def _averaged(self) -> dict[str, str]:
+        """The domain score that each score enters, of those that are averaged."""
+        averaged = [entry for entry in self.case.framework.by_score.values() if getattr(entry, "averaged", True)]
+        key = {domain.key: domain.score for domain in self.case.framework.domain}
+        return {entry.score: key[entry.domain] for entry in averaged}
+
+    @cached_property
+    def _copied(self) -> pd.MultiIndex:
+        """(trust, domain score) of domains in which a trust has one score alone, which the domain score must equal."""
+        rows = scoring.observed(self.case.release, self._averaged)
+        counts = rows.groupby(["trust_code", rows["metric_id"].map(self._averaged)]).size()
+        return counts.index[counts == 1]
+
+    @cached_property
+    def _uncertain(self) -> dict[str, set[str]]:
+        """Trusts with a score of a metric whose number of places is uncertain, by domain score."""
+        rows = self.case.release.observations
+        seen = scoring.observed(self.case.release, self.case.framework.score_ids)
+        have, of_metric = set(seen["trust_type"].unique()), seen.groupby("metric_id")["trust_code"]
+        scores = {domain.key: domain.score for domain in self.case.framework.domain}
+        found: dict[str, set[str]] = {}
+        for metric in self.case.framework.metric:
+            if metric.score not in of_metric.groups or not scoring.spread_of(metric, self.case.framework):
+                continue
+            codes = set(of_metric.get_group(metric.score))
+            whole = metric.pool == "type" or set(metric.trust_types) <= have
+            # Without units it is not known who is scored outside the pool, and the grid is fitted to their scores too.
+            units_unknown = metric.unit and codes - set(rows.loc[rows["metric_id"] == metric.value, "trust_code"])
+            if (len(codes) < FEW and not whole) or units_unknown:
+                found.setdefault(scores[metric.domain], set()).update(codes)
+        return found

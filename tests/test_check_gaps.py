@@ -1,0 +1,162 @@
+"""Figures that are not given: told as not checked, and nobody is accused for the lack of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from nofcore import check, reproduce
+from nofcore.notes import NOT_MADE, Note
+from tests import makers
+from tests.makers import ACUTE, AMBULANCE, COMMUNITY, Q1, Q2, Q4
+from tests.test_check import BOTH, Q1_NEXT, checked
+
+MARKS = ["", "*"]
+
+
+def marking(code, metric_id, mark="*", column="Value"):
+    """A change that suppresses one cell of a data file."""
+
+    def change(rows):
+        marked = [
+            row | ({column: mark} if (row["Trust_code"], row["Metric_ID"]) == (code, metric_id) else {}) for row in rows
+        ]
+        assert sum(one != other for one, other in zip(rows, marked, strict=True)) == 1
+        return marked
+
+    return change
+
+
+def told(found, *parts):
+    return [note for note in found.not_rederived if all(part in note for part in parts)]
+
+
+# --- a league table --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mark", MARKS)
+@pytest.mark.parametrize(
+    ("column", "called"),
+    [
+        ("Average_score", "average score"),
+        ("Segment", "segment"),
+        ("Rank", "league rank"),
+        ("Trust_in_financial_deficit", "deficit flag"),
+    ],
+)
+@pytest.mark.parametrize("quarter", [Q4, Q1, Q1_NEXT])
+def test_a_suppressed_figure_of_a_league_table_is_told_and_no_false_alarm(tmp_path, quarter, column, called, mark):
+    rows = makers.league_rows([quarter], [COMMUNITY] if quarter == Q4 else makers.TYPES)
+    community = [row for row in rows if row["Trust_type"] == COMMUNITY]
+    row = min(community, key=lambda row: abs(float(row["Rank"]) - 12))
+    row[column] = mark
+    found = check.check(makers.write(tmp_path / "league.csv", rows)).findings[0]
+    assert found.problems == ()
+    assert len(told(found, f"the {called} of {row['Trust_code']} (", "which is not given")) == 1
+
+
+def test_a_changed_figure_is_found_beside_a_suppressed_one(tmp_path):
+    """The rank of another trust is judged all the same."""
+    rows = makers.league_rows([Q4], [COMMUNITY])
+    rows[10]["Average_score"] = "*"
+    place = next(i for i, row in enumerate(rows) if float(row["Rank"]) == 40)
+    rows[place]["Rank"] = "55"
+    (problem,) = check.check(makers.write(tmp_path / "league.csv", rows)).problems
+    assert (problem.row, problem.column) == (place + 2, "Rank")
+
+
+# --- scores ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mark", MARKS)
+@pytest.mark.parametrize(
+    ("quarter", "types", "code", "metric_id", "parts"),
+    [
+        (Q1, makers.TYPES, "RJ1", "OF1013", ("the average and OF4000 of RJ1 (", "no figure is given of OF1013")),
+        (Q1, makers.TYPES, "RJ1", "OF1061", ("the average and OF4002 of RJ1 (", "no figure is given of OF1061")),
+        (Q1, (ACUTE,), "RJ1", "OF1082", ("the average and OF4004 of RJ1 (", "no figure is given of OF1082")),
+        (Q2, BOTH, "RP1", "OF1080", ("the average and OF4003 of RP1 (", "no figure is given of OF1080")),
+        (Q1_NEXT, (AMBULANCE,), "RYD", "OF2079", ("OF2079, nor OF2080 from it, of RYD (", "which is not given")),
+        (Q1, makers.TYPES, "RJ1", "OF4000", ("OF4000 of RJ1 (", "which is not given")),
+        (Q2, BOTH, "RP1", "OF4104", ("OF4104 of RP1 (", "which is not given")),
+        (Q1, makers.TYPES, "RJ1", "OF5002", ("the average score of RJ1 (", "which is not given")),
+        (Q2, BOTH, "RP1", "OF5003", ("the unadjusted segment of RP1 (", "which is not given")),
+        (Q2, BOTH, "RP1", "OF5000", ("the segment of RP1 (", "which is not given")),
+    ],
+)  # fmt: skip
+def test_a_suppressed_figure_of_a_data_file_is_told_and_no_false_alarm(
+    tmp_path, quarter, types, code, metric_id, parts, mark
+):
+    found = checked(tmp_path / "marked", [quarter], types, marking(code, metric_id, mark), league=False)
+    assert found.problems == ()
+    assert len(told(found, *parts)) == 1, found.not_rederived
+
+
+def test_many_suppressed_scores_are_few_lines(tmp_path):
+    def change(rows):
+        return [row | ({"Value": "*"} if row["Metric_ID"] in ("OF1005", "OF1013") else {}) for row in rows]
+
+    found = checked(tmp_path / "marked", [Q1], (ACUTE,), change, league=False)
+    assert found.problems == ()
+    (line,) = told(found, "no figure is given of")
+    assert "the average and OF4000 of" in line and line.endswith("OF1005, OF1013") and "more, as" in line
+
+
+# --- values ------------------------------------------------------------------------------------------------------
+
+
+def without(*names):
+    return lambda rows: [row for row in rows if not row["Metric_ID"].startswith(names)]
+
+
+@pytest.mark.parametrize(
+    ("quarter", "types"),
+    [(Q1, makers.TYPES), (Q1, (ACUTE,)), (Q1, (AMBULANCE, COMMUNITY)), (Q2, BOTH), (Q1_NEXT, (AMBULANCE,))],
+    ids=["Q1", "Q1 acute", "Q1 others", "Q2", "2026/27"],
+)
+@pytest.mark.parametrize("names", [("OF0048", "OF0088"), ("OF00", "OF01")], ids=["infections", "all"])
+def test_value_rows_that_are_absent_are_no_false_alarm(tmp_path, quarter, types, names):
+    """Without the units of infections it is not known who is scored outside the pool of rates."""
+    assert checked(tmp_path / "scores", [quarter], types, without(*names), league=False).problems == ()
+
+
+@pytest.mark.parametrize("metric_id", ["OF0023", "OF0061", "OF0048", "OF0079"])
+def test_one_suppressed_value_accuses_no_trust_of_its_pool(tmp_path, metric_id):
+    """Who has a score and no value has a place in the pool, and the others cannot be placed without it."""
+
+    def change(rows):
+        place = max(
+            (i for i, row in enumerate(rows) if row["Metric_ID"] == metric_id and row["Trust_type"] == ACUTE),
+            key=lambda i: float(rows[i]["Rank"]),
+        )
+        return [row | ({"Value": "*", "Rank": "*"} if i == place else {}) for i, row in enumerate(rows)]
+
+    found = checked(tmp_path / "marked", [Q1], makers.TYPES, change, league=False)
+    assert found.problems == ()
+    count = sum(row["Metric_ID"] == metric_id.replace("OF0", "OF1") for row in makers.data_rows([Q1]))
+    assert len(told(found, f"values are not given for: {metric_id.replace('OF0', 'OF1')} (1 of {count} trusts)")) == 1
+
+
+def test_a_value_row_that_is_missing_is_told_by_the_ranks_alone(tmp_path):
+    def change(rows):
+        return [row for row in rows if (row["Trust_code"], row["Metric_ID"]) != ("RJ1", "OF0061")]
+
+    (problem,) = checked(tmp_path / "dropped", [Q1], makers.TYPES, change, league=False).problems
+    assert problem.column == "Rank"
+    assert "OF0061" in problem.message and "133 rows of Acute trusts" in problem.message
+
+
+# --- notes -------------------------------------------------------------------------------------------------------
+
+
+def test_notes_are_chosen_by_their_kind_and_not_by_words(tmp_path, monkeypatch):
+    made = reproduce.reproduce
+
+    def speaking(*given):
+        found = made(*given)
+        notes = (Note("not recomputed, says a note of another kind"), Note("what could not be made", NOT_MADE))
+        return reproduce.Reproduction(found.quarter, found.comparisons, notes)
+
+    monkeypatch.setattr(reproduce, "reproduce", speaking)
+    found = checked(tmp_path / "notes", [Q1], [AMBULANCE])
+    assert told(found, "what could not be made") == [f"{Q1}: what could not be made"]
+    assert told(found, "another kind") == []
