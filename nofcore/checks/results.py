@@ -80,11 +80,13 @@ def _contradicts_rank(case: Case, code: str, rows: pd.DataFrame) -> bool:
 
 def _flag_behind(case: Case, row):
     """The segment does not follow from the flag, and the league rank bears the segment out."""
-    file, line, column = case.places.of_result(row.trust_code, "in_deficit")
+    place = case.places.of_result(row.trust_code, "in_deficit")
+    file, line, _ = case.places.of_result(row.trust_code, "segment")
+    beside = f"row {line}" if file == place[0] else f"{file}, row {line}"
     case.add(
-        (file, line, column),
+        place,
         f"{case.who(row.trust_code)}: by this deficit flag the segment would be {row.rebuilt:g}, and it is published as "
-        f"{row.published:g}, with a league rank that agrees; correct the one that is wrong",
+        f"{row.published:g} ({beside}), with a league rank that agrees; correct the one that is wrong",
     )
 
 
