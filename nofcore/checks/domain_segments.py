@@ -46,7 +46,7 @@ def _judge_order(case: Case):
                     _out_of_order(case, domain, pool, entry)
     if judged:
         how = ", which is our inference, as their rule is not known" if _inferred(case) else ""
-        case.note(f"how domain segments are cut; they were judged by the order of the domain scores alone{how}")
+        case.note(f"domain segments but for their order; they were judged by the order of the domain scores alone{how}")
 
 
 def _inferred(case: Case) -> bool:
