@@ -14,7 +14,7 @@ from nofcore.reproduce import FROM_SCORES
 def judge(case: Case, doubts: Doubts, rows: pd.DataFrame):
     """Name averages and domain scores that do not follow from the metric scores."""
     rows = rows[rows["start"] == FROM_SCORES]
-    rows = rows[~doubts.incomplete(rows)]
+    rows = rows[~doubts.unjudged(rows)]
     averages = rows[rows["quantity"] == "average metric score"]
     domains = rows[rows["quantity"] == "domain score"]
     off = {name: doubts.beyond(table) for name, table in (("average", averages), ("domain", domains))}

@@ -15,6 +15,11 @@ FEW = 30
 made from them can be out by the last digit: with 10 scores it happens, with 61 it does not."""
 
 
+def _of(rows: pd.DataFrame, code: str, domain: str) -> pd.Series:
+    """Which comparisons are of a trust's average or of one of its domain scores."""
+    return (rows["trust_code"] == code) & rows["item"].isin([domain, ""])
+
+
 class Doubts:
     """Which trusts and domains have a score that may be another than the unrounded one."""
 
@@ -30,14 +35,24 @@ class Doubts:
             doubted |= rows["item"].isin([domain, ""]) & rows["trust_code"].isin(codes)
         doubted &= ~pd.MultiIndex.from_frame(rows[["trust_code", "item"]]).isin(self._copied)
         loose = doubted & ((rows["rebuilt"] - rows["published"]).abs() < CLOSE * 1.5)
-        return rows[differs(rows) & ~rows["trust_code"].isin(wrong) & ~loose & ~self.incomplete(rows)]
+        return rows[differs(rows) & ~rows["trust_code"].isin(wrong) & ~loose & ~self.unjudged(rows)]
 
-    def incomplete(self, rows: pd.DataFrame) -> pd.Series:
-        """Which averages and domain scores lack a score that is suppressed, so that nothing can be said of them."""
+    def unjudged(self, rows: pd.DataFrame) -> pd.Series:
+        """Which averages and domain scores differ for want of a score that is suppressed, so that nothing can be said of
+        them. Rules may average the other scores alone: then they agree."""
         found = pd.Series(False, rows.index)
-        for (code, domain), _ in self.suppressed.items():
-            found |= (rows["trust_code"] == code) & rows["item"].isin([domain, ""])
-        return found
+        for place in self.suppressed:
+            found |= _of(rows, *place)
+        return found & differs(rows)
+
+    def unexplained(self, rows: pd.DataFrame) -> dict[tuple[str, str], list[str]]:
+        """`suppressed`, but where the average and domain score follow from the other scores. ``rows``: comparisons with
+        the metric scores."""
+        return {
+            place: gone
+            for place, gone in self.suppressed.items()
+            if not (mine := _of(rows, *place)).any() or differs(rows[mine]).any()
+        }
 
     @cached_property
     def suppressed(self) -> dict[tuple[str, str], list[str]]:

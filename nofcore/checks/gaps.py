@@ -11,14 +11,14 @@ from nofcore.checks.case import Case
 from nofcore.checks.doubts import Doubts
 from nofcore.checks.figures import RESULTS
 from nofcore.checks.tables import Rules, Table, bounds, rank_bounds
-from nofcore.reproduce import FROM_AVERAGES, FROM_RESULTS
+from nofcore.reproduce import FROM_AVERAGES, FROM_RESULTS, FROM_SCORES
 
 RANKS = ("league rank", "rank on the average")
 
 
-def tell(case: Case, doubts: Doubts):
-    """Note every figure that has a row and is not given, and what follows from it alone."""
-    _tell_scores(case, doubts)
+def tell(case: Case, doubts: Doubts, rows: pd.DataFrame):
+    """Note every figure that has a row and is not given, and what follows from it alone. ``rows``: comparisons."""
+    _tell_scores(case, doubts.unexplained(rows[rows["start"] == FROM_SCORES]))
     for metric_id, what in _alone(case):
         rows = case.release.observations
         codes = rows.loc[(rows["metric_id"] == metric_id) & rows["value"].isna(), "trust_code"]
@@ -27,10 +27,10 @@ def tell(case: Case, doubts: Doubts):
     _tell_results(case)
 
 
-def _tell_scores(case: Case, doubts: Doubts):
+def _tell_scores(case: Case, unexplained: dict[tuple[str, str], list[str]]):
     """One line a domain, however many scores are not given."""
     of_domain: dict[str, dict[str, list[str]]] = {}
-    for (code, domain), gone in doubts.suppressed.items():
+    for (code, domain), gone in unexplained.items():
         of_domain.setdefault(domain, {})[code] = gone
     for domain, gone in of_domain.items():
         names = sorted({score for scores in gone.values() for score in scores})

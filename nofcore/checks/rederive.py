@@ -54,7 +54,7 @@ def rederive(release: Release, framework: Framework, places: Places) -> Rederive
     domain_segments.judge(case, found.comparisons)
     results.judge(case, found.comparisons)
     _without_scores(case)
-    gaps.tell(case, doubts)
+    gaps.tell(case, doubts, found.comparisons)
     for note in filter(not_made, found.notes):
         case.note(note)
     compared = pd.DataFrame(case.counts, columns=COUNTS)
