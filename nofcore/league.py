@@ -568,7 +568,7 @@ def _segment_published(trusts: pd.DataFrame, framework: Framework, cuts: Mapping
             trusts.loc[mine.index, "segment"] = np.nan
             text = (
                 f"{trust_type}: not segmented, as the override flags of {wording.counted(int(unknown.sum()), 'trust')} "
-                "without metric rows are not known and decide their segments"
+                "are not known and decide their segments"
             )
             notes.append(Note(text, NO_SEGMENTS, [trust_type]))
 

@@ -187,7 +187,7 @@ def test_flags_that_are_not_published_are_inferred_or_said_to_be_unknown():
     assert f"{moved} flagged, {sure} not, {134 - moved - sure} not known" in note
     row = table_of(ACUTE, Q2).loc["one-segment-down"]
     assert row["status"] == "not applicable"
-    assert "flags of 36 trusts without metric rows are not known" in row["reason"]
+    assert "flags of 36 trusts are not known" in row["reason"]
     assert table_of(MENTAL, Q2).loc["one-segment-down", "status"] == "applied"
     assert table_of(ACUTE, Q2).loc["cap-at-2", "status"] == "applied"
 

@@ -117,6 +117,8 @@ def _segments_of_published_domains(case: Case, rows: pd.DataFrame) -> np.ndarray
         if not len(mine) or domain.score not in values.index.get_level_values(0):
             continue
         scores = values.loc[domain.score].dropna()
+        if scores.empty:  # all are suppressed
+            continue
         hundredths = scoring.to_hundredths(scores.to_numpy(), case.framework.scale.decimals)
         cuts = league.cut_offs(hundredths, case.framework.segments.percentiles)
         segments = pd.Series(league.segments(hundredths, cuts), scores.index, dtype=float)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 
+import numpy as np
 import pandas as pd
 
 from nofcore import scoring
@@ -15,35 +17,56 @@ FEW = 30
 made from them can be out by the last digit: with 10 scores it happens, with 61 it does not."""
 
 
-def _of(rows: pd.DataFrame, code: str, domain: str) -> pd.Series:
-    """Which comparisons are of a trust's average or of one of its domain scores."""
-    return (rows["trust_code"] == code) & rows["item"].isin([domain, ""])
+def _within(rows: pd.DataFrame, places: Iterable[tuple[str, str]]) -> np.ndarray:
+    """Which comparisons are of some (trust, domain score), or of the average of such a trust."""
+    wanted = {key for code, domain in places for key in ((code, domain), (code, ""))}
+    return np.array([key in wanted for key in zip(rows["trust_code"], rows["item"], strict=True)], dtype=bool)
 
 
 class Doubts:
-    """Which trusts and domains have a score that may be another than the unrounded one."""
+    """Which trusts and domains have a score that may be another than the unrounded one.
 
-    def __init__(self, case: Case):
+    ``as_published``: comparisons with all scores as they are published.
+    """
+
+    def __init__(self, case: Case, as_published: pd.DataFrame):
         self.case = case
+        self._as_published = as_published
 
     def beyond(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """What differs, but for trusts of which a score is known to be wrong, and by more than the last digit where
+        """What differs, but for what a score that is known to be wrong explains, and by more than the last digit where
         unrounded scores are in doubt."""
-        wrong = {code for code, _ in self.case.bad_scores}
         doubted = rows["trust_code"].isin(self.case.unrecovered)
         for domain, codes in self._uncertain.items():
             doubted |= rows["item"].isin([domain, ""]) & rows["trust_code"].isin(codes)
         doubted &= ~pd.MultiIndex.from_frame(rows[["trust_code", "item"]]).isin(self._copied)
         loose = doubted & ((rows["rebuilt"] - rows["published"]).abs() < CLOSE * 1.5)
-        return rows[differs(rows) & ~rows["trust_code"].isin(wrong) & ~loose & ~self.unjudged(rows)]
+        return rows[differs(rows) & ~self._explained(rows) & ~loose & ~self.unjudged(rows)]
+
+    def _explained(self, rows: pd.DataFrame) -> pd.Series:
+        """What has a score that is wrong and of which nobody knows how it should be, and what follows from a score as it
+        is published: its value may be the wrong one."""
+        lost = {*(self.case.bad_scores - set(self.case.should)), *self.case.unsure}
+        found = pd.Series(_within(rows, self._entered_by(lost)), rows.index)
+        mended = rows["trust_code"].isin({code for code, _ in self.case.bad_scores})
+        if mended.any():
+            keys = ["start", "quantity", "trust_code", "item"]
+            published = self._as_published.drop_duplicates(keys).set_index(keys)["rebuilt"]
+            rebuilt = published.reindex(pd.MultiIndex.from_frame(rows[keys])).to_numpy()
+            found |= mended & ((rows["published"] - rebuilt).abs() < CLOSE * 1.5)
+        return found
+
+    def _entered_by(self, scores: set[tuple[str, str]]) -> set[tuple[str, str]]:
+        """(trust, domain score) of scores that are averaged, or are parts of combined ones."""
+        into = dict(self._averaged)
+        for entry in self.case.framework.combined:
+            into |= dict.fromkeys((entry.rows, entry.columns), self._averaged.get(entry.score))
+        return {(code, into[score]) for code, score in scores if into.get(score)}
 
     def unjudged(self, rows: pd.DataFrame) -> pd.Series:
         """Which averages and domain scores differ for want of a score that is suppressed, so that nothing can be said of
         them. Rules may average the other scores alone: then they agree."""
-        found = pd.Series(False, rows.index)
-        for place in self.suppressed:
-            found |= _of(rows, *place)
-        return found & differs(rows)
+        return _within(rows, self.suppressed) & differs(rows)
 
     def unexplained(self, rows: pd.DataFrame) -> dict[tuple[str, str], list[str]]:
         """`suppressed`, but where the average and domain score follow from the other scores. ``rows``: comparisons with
@@ -51,7 +74,7 @@ class Doubts:
         return {
             place: gone
             for place, gone in self.suppressed.items()
-            if not (mine := _of(rows, *place)).any() or differs(rows[mine]).any()
+            if not (mine := _within(rows, [place])).any() or differs(rows[mine]).any()
         }
 
     @cached_property

@@ -26,6 +26,7 @@ def judge(case: Case):
             f"{_opponent(case, row)}; correct the one that is wrong",
         )
     for row in checked.gaps.itertuples(index=False):
+        case.bad_ranks.add((row.trust_code, row.metric_id))
         file, line = case.places.of_metric(row.trust_code, row.metric_id)
         what = f"rank {row.rank:g} of {row.trust_code} is" if row.wrong == 1 else f"{row.wrong} ranks are"
         case.add(
@@ -50,6 +51,7 @@ def _opponent(case: Case, row) -> str:
 def _rank_open(case: Case, row):
     """Ranks that do not count the rows they are of."""
     placed = [(code, *case.places.of_metric(code, row.metric_id)) for code in row.codes]
+    case.bad_ranks |= {(code, row.metric_id) for code in row.codes}
     if placed:
         place = placed[0][1:]
         named = ", ".join(

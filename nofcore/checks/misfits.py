@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from nofcore import reproduce, scoring
-from nofcore.checks import metric_ranks, scores
+from nofcore.checks import again, metric_ranks
 from nofcore.checks.case import ALIKE, Case
 from nofcore.checks.doubts import Doubts
 from nofcore.framework import Metric
@@ -33,9 +33,7 @@ def no_grid(case: Case):
     case.unrecovered = set(lost["trust_code"])
 
 
-def another_grid(
-    case: Case, doubts: Doubts, found: reproduce.Reproduction, wrong: pd.DataFrame
-) -> reproduce.Reproduction:
+def another_grid(case: Case, doubts: Doubts, found: reproduce.Reproduction) -> reproduce.Reproduction:
     """One wrong score may still fit a grid, of more places than the true one, which puts the averages of many
     trusts out by the last digit. Where leaving out one score sets the others right, it is named."""
     rows = found.comparisons
@@ -50,7 +48,7 @@ def another_grid(
         few = [(score, code) for score, codes in suspects if len(codes) <= ALIKE for code in codes]
         for score, code in few[: TRIES - tries]:
             tries += 1
-            better = _set_right(case, doubts, score, code, item, len(group), wrong)
+            better = _set_right(case, doubts, score, code, item, len(group))
             if better is not None:
                 return better
         if len(few) < sum(len(codes) for _, codes in suspects) or tries == TRIES:
@@ -99,14 +97,12 @@ def _of_pool(case: Case, pool: pd.DataFrame, part: scoring.Spread) -> list[str]:
     return [codes[first[entry]] for entry in sorted(found)]
 
 
-def _set_right(
-    case: Case, doubts: Doubts, score: str, code: str, item: str, off: int, wrong: pd.DataFrame
-) -> reproduce.Reproduction | None:
+def _set_right(case: Case, doubts: Doubts, score: str, code: str, item: str, off: int) -> reproduce.Reproduction | None:
     """What comes of leaving out a score, if that sets nearly all domain scores right that are ``off``."""
     if (code, score) in case.bad_scores:
         return None
     case.bad_scores.add((code, score))
-    found = reproduce.reproduce(scores.mended(case, wrong), case.framework, ["scores"])
+    found = again.from_scores(case)
     rows = found.comparisons
     left = doubts.beyond(rows[(rows["start"] == FROM_SCORES) & (rows["item"] == item)])
     if len(left) < off / ALIKE:

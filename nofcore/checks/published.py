@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from nofcore import scoring
+from nofcore.checks.case import ALIKE
 from nofcore.checks.reading import Places
 from nofcore.errors import Problem
 from nofcore.framework import Framework
 from nofcore.release import Release
-from nofcore.wording import counted
+from nofcore.wording import counted, plural
 
 FINAL = "final segment"
 FROM_FLAG = "published segment and recovery flag"
@@ -108,17 +109,19 @@ def _no_flag(release: Release, framework: Framework, places: Places) -> Iterator
     subject = release.trusts.index
     if rule.trust_types:
         subject = subject[release.trusts["trust_type"].isin(rule.trust_types)]
-    flags = release.league["in_deficit"]
-    for code in subject.intersection(scored.index):
-        if pd.isna(flags.get(code)):
-            name = framework.identifiers.override_flag
+    flags = release.league["in_deficit"].reindex(subject.intersection(scored.index))
+    name = framework.identifiers.override_flag
+    remedy = f"no override flag ({name}) is given; fill it in, or add the league-table file"
+    for trust_type, group in flags[flags.isna()].groupby(release.trusts["trust_type"]):
+        many = len(group) > ALIKE
+        for code in group.index[: 1 if many else None]:
             place = places.of_metric(code, name)
             if place[1] is None:
                 place = places.of_metric(code, scored.at[code, "metric_id"])[0], None
-            message = (
-                f"{_named(release, code)}: no override flag ({name}) is given; fill it in, or add the league-table file"
+            who = (
+                f"{len(group)} {plural(trust_type)} (first: {_named(release, code)})" if many else _named(release, code)
             )
-            yield _problem(release, place, "Value", message)
+            yield _problem(release, place, "Value", f"{who}: {remedy}")
 
 
 # --- likely ranges ------------------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from nofcore import reproduce, scoring
-from nofcore.checks import averages, domain_segments, gaps, metric_ranks, misfits, results, scores
+from nofcore import scoring
+from nofcore.checks import again, averages, domain_segments, gaps, metric_ranks, misfits, results, scores
 from nofcore.checks.case import Case
 from nofcore.checks.doubts import Doubts
 from nofcore.checks.reading import Places
@@ -44,11 +44,11 @@ def rederive(release: Release, framework: Framework, places: Places) -> Rederive
     """Make the figures of a quarter again by the rules and name those that contradict each other."""
     case = Case(release, framework, places)
     metric_ranks.judge(case)
-    wrong = scores.judge(case)
+    scores.judge(case)
     misfits.no_grid(case)
-    found = reproduce.reproduce(scores.mended(case, wrong) if case.bad_scores else release, framework, ["scores"])
-    doubts = Doubts(case)
-    found = misfits.another_grid(case, doubts, found, wrong)
+    found = again.from_scores(case)
+    doubts = Doubts(case, again.as_published(case) if case.bad_scores else found.comparisons)
+    found = misfits.another_grid(case, doubts, found)
     averages.judge(case, doubts, found.comparisons)
     metric_ranks.tell(case)
     domain_segments.judge(case, found.comparisons)

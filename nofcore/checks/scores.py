@@ -11,15 +11,15 @@ from nofcore import scoring
 from nofcore.checks import metric_ranks, pools
 from nofcore.checks.case import ALIKE, Case, differs
 from nofcore.checks.order import out_of_order
-from nofcore.framework import Combined
+from nofcore.framework import Combined, Metric
 from nofcore.release import Release
 from nofcore.reproduce import CLOSE, FROM_VALUES
 
 FROM_PARTS = "published scores of its two parts"
 
 
-def judge(case: Case) -> pd.DataFrame:
-    """Metric scores from values. Returns those that are contradicted, with what they should be."""
+def judge(case: Case):
+    """Name metric scores that contradict their values, and ranks that contradict scores of equal values."""
     rows, lacking = scoring.scores_at_hand(case.release, case.framework)
     if lacking:
         listed = ", ".join(metric.score for metric in lacking)
@@ -34,8 +34,11 @@ def judge(case: Case) -> pd.DataFrame:
     rows = rows.assign(rebuilt=rebuilt, published=rows["published_score"], item=rows["metric_id"])
     rows = rows[rows["published"].notna()]
     off = rows[differs(rows)]
-    allowed = _allowed_by_ties(case, off[off["tied"]])
-    wrong = off[~off.index.isin(allowed)]
+    allowed = _allowed_by_ties(case, off)
+    by_rank = off[off.index.isin(allowed) & ~off["tied"]]  # the published ranks alone put them in another order
+    allowed = allowed.difference(by_rank.index)
+    wrong = off[~off.index.isin(allowed) & ~off.index.isin(by_rank.index)]
+    case.should = dict(zip(zip(wrong["trust_code"], wrong["item"], strict=True), wrong["rebuilt"], strict=True))
     combined = rows["item"].isin([entry.score for entry in case.framework.combined])
     from_parts = rows["start"] == FROM_PARTS
     for quantity, start, mine in (
@@ -47,7 +50,8 @@ def judge(case: Case) -> pd.DataFrame:
         case.count(quantity, start, int(mine.sum()), len(kept), int(mine[allowed].sum()))
     for score, group in wrong.groupby("item", sort=False):
         _contradicted_scores(case, score, group, rows[rows["item"] == score])
-    return wrong
+    for (score, value), group in by_rank.groupby(["item", "value"], sort=False):
+        _contradicted_order(case, score, group, rows[(rows["item"] == score) & (rows["value"] == value)])
 
 
 def _from_parts(case: Case, made: pd.DataFrame) -> pd.DataFrame:
@@ -78,27 +82,54 @@ def _no_step(case: Case, part):
     )
 
 
-def _allowed_by_ties(case: Case, tied: pd.DataFrame) -> pd.Index:
-    if tied.empty:
-        return tied.index
+def _allowed_by_ties(case: Case, off: pd.DataFrame) -> pd.Index:
+    """Which scores the order of equal values allows, whatever the published ranks say of it."""
+    if off.empty:
+        return off.index
     bounds = scoring.tied_bounds(case.release, case.framework).set_index(["trust_code", "metric_id"])
-    mine = bounds.loc[pd.MultiIndex.from_frame(tied[["trust_code", "item"]])]
-    within = (tied["published"].to_numpy() >= mine["low"].to_numpy() - CLOSE / 2 - scoring.EXACT) & (
-        tied["published"].to_numpy() <= mine["high"].to_numpy() + CLOSE / 2 + scoring.EXACT
+    bounds = bounds[bounds["high"] - bounds["low"] > scoring.EXACT]
+    mine = bounds.reindex(pd.MultiIndex.from_frame(off[["trust_code", "item"]]))
+    within = (off["published"].to_numpy() >= mine["low"].to_numpy() - CLOSE / 2 - scoring.EXACT) & (
+        off["published"].to_numpy() <= mine["high"].to_numpy() + CLOSE / 2 + scoring.EXACT
     )
-    return tied.index[within]
+    return off.index[within]
+
+
+def _contradicted_order(case: Case, score: str, wrong: pd.DataFrame, tied: pd.DataFrame):
+    """Ranks that put equal values in another order than their scores. ``tied``: all trusts with that value."""
+    value = case.framework.by_score[score].value
+    moved = any(metric_id == value for _, metric_id in case.bad_values)
+    if moved or any((code, value) in case.bad_ranks for code in tied["trust_code"]):
+        return  # what is wrong has been named
+    named = tied if len(tied) <= ALIKE else wrong
+    said = [
+        f"{row.trust_code} (rank {case.figure(row.trust_code, value, 'rank')}, row "
+        f"{case.places.of_metric(row.trust_code, value)[1]}; score {row.published:g}, row "
+        f"{case.places.of_metric(row.trust_code, score)[1]})"
+        for row in named.head(2 * ALIKE).itertuples(index=False)
+    ]
+    file, line = case.places.of_metric(wrong["trust_code"].iat[0], value)
+    more = f" and {len(named) - len(said)} more" if len(named) > len(said) else ""
+    case.add(
+        (file, line, "Rank"),
+        f"{value}: {len(tied)} trusts have the value {wrong['value'].iat[0]:.15g}, and their ranks put them in another order "
+        f"than their scores {score}: {', '.join(said)}{more}; correct the rank or score that is wrong",
+    )
 
 
 def _contradicted_scores(case: Case, score: str, wrong: pd.DataFrame, rows: pd.DataFrame):
     entry = case.framework.by_score[score]
     value = getattr(entry, "value", None)
-    parts = [] if value else [case.framework.by_score[part].value for part in (entry.rows, entry.columns)]
-    if any(metric_id in (value, *parts) for _, metric_id in case.bad_values):
+    metrics = [entry] if value else [case.framework.by_score[part] for part in (entry.rows, entry.columns)]
+    named = {code for code, metric_id in case.bad_values if metric_id in [metric.value for metric in metrics]}
+    if named and any(scoring.spread_of(metric, case.framework) for metric in metrics):
         return  # one value out of its place moves the scores of all that it passes; it has been named
+    wrong = wrong[~wrong["trust_code"].isin(named)]
     if len(wrong) > ALIKE:
         mine = rows.assign(outside=out_of_order(rows["rebuilt"], rows["published"]))
         outside = mine[mine["outside"] & mine.index.isin(wrong.index)]
-        if not 0 < len(outside) < len(wrong) / 2:
+        others = wrong.drop(outside.index)
+        if not 0 < len(outside) < len(wrong) / 2 or not _follow_from(case, metrics, len(outside), others, rows):
             return _many_scores(case, score, wrong, len(rows))
         wrong = outside
     for row in wrong.itertuples(index=False):
@@ -113,6 +144,19 @@ def _contradicted_scores(case: Case, score: str, wrong: pd.DataFrame, rows: pd.D
         )
 
 
+def _follow_from(case: Case, metrics: list[Metric], few: int, others: pd.DataFrame, rows: pd.DataFrame) -> bool:
+    """Whether a few values out of their places can have moved the other scores so far: by a place each."""
+    spreads = [spread for metric in metrics if (spread := scoring.spread_of(metric, case.framework))]
+    if not spreads:
+        return others.empty
+    types = rows["trust_code"].map(case.release.trusts["trust_type"])
+    of_type = any(metric.pool == "type" for metric in metrics)
+    placed = rows["published"].ne(spreads[0].fixed)
+    places = placed.groupby(types).sum().min() if of_type else placed.sum()
+    step = (case.framework.scale.worst - case.framework.scale.best) / max(places - 1, 1)
+    return bool(((others["rebuilt"] - others["published"]).abs() <= min(few, ALIKE) * step + 1.5 * CLOSE).all())
+
+
 def _parts(case: Case, entry: Combined, row) -> str:
     """The two parts of a combined score, with their places where they are as published."""
     if row.start != FROM_PARTS:
@@ -125,6 +169,7 @@ def _parts(case: Case, entry: Combined, row) -> str:
 
 
 def _many_scores(case: Case, score: str, wrong: pd.DataFrame, compared: int):
+    case.unsure |= {(code, score) for code in wrong["trust_code"]}
     first = wrong.iloc[0]
     file, line = case.places.of_metric(first["trust_code"], score)
     case.add(
@@ -135,13 +180,12 @@ def _many_scores(case: Case, score: str, wrong: pd.DataFrame, compared: int):
     )
 
 
-def mended(case: Case, wrong: pd.DataFrame) -> Release:
+def mended(case: Case) -> Release:
     """The release with contradicted scores as they should be, or without them where that is not known."""
-    should = dict(zip(zip(wrong["trust_code"], wrong["item"], strict=True), wrong["rebuilt"], strict=True))
     rows = case.release.observations
     keys = list(zip(rows["trust_code"], rows["metric_id"], strict=True))
     values = [
-        should.get(key, np.nan) if key in case.bad_scores else value
+        case.should.get(key, np.nan) if key in case.bad_scores else value
         for key, value in zip(keys, rows["value"], strict=True)
     ]
     return replace(case.release, observations=rows.assign(value=values))
