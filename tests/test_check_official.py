@@ -19,7 +19,7 @@ ACUTE, AMBULANCE, COMMUNITY, LEAGUE = (
     )
 )
 FILES = (ACUTE, AMBULANCE, COMMUNITY, LEAGUE)
-TOGETHER = [chosen for size in (1, 2, 4) for chosen in combinations(FILES, size)]
+TOGETHER = [chosen for size in range(1, 5) for chosen in combinations(FILES, size)]
 
 
 @pytest.mark.parametrize("chosen", TOGETHER, ids=lambda names: "+".join(str(FILES.index(name)) for name in names))

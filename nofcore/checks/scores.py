@@ -35,6 +35,8 @@ def judge(case: Case):
     rows = rows[rows["published"].notna()]
     off = rows[differs(rows)]
     allowed = _allowed_by_ties(case, off)
+    follow = rows.drop(index=off.index)
+    case.bad_scores -= set(zip(follow["trust_code"], follow["item"], strict=True))  # their ranks are wrong, not they
     by_rank = off[off.index.isin(allowed) & ~off["tied"]]  # the published ranks alone put them in another order
     allowed = allowed.difference(by_rank.index)
     wrong = off[~off.index.isin(allowed) & ~off.index.isin(by_rank.index)]
