@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
@@ -234,17 +231,14 @@ def _latest(rows: pd.DataFrame, templates: Iterable[str]) -> dict[str, object]:
 
 def _cells(file: OfficialFile) -> Iterator[Unusual]:
     """Regions spelt otherwise than in the kit, and marks of suppression, counted as they stand in the file."""
-    regions = _regions(file.path)
-    written = Counter(regions)
-    used = dict(zip(regions, file.rows["region"], strict=True))
     kits = set(release.embedded().trusts["region"])
     name = file.path.name
-    for text, count in written.items():
-        if " ".join(text.split()) != used[text]:
-            said = f"{name}: region {text!r} in {counted(count, 'row')}, read as {used[text]!r}"
+    for region, text, count in ((region, *one) for region, texts in file.regions.items() for one in texts.items()):
+        if " ".join(text.split()) != region:
+            said = f"{name}: region {text!r} in {counted(count, 'row')}, read as {region!r}"
             yield Unusual("region spelt differently", count, said, name)
-        elif used[text] not in kits:
-            said = f"{name}: region {used[text]!r} in {counted(count, 'row')}, which the kit has not seen"
+        elif region not in kits:
+            said = f"{name}: region {region!r} in {counted(count, 'row')}, which the kit has not seen"
             yield Unusual("new region", count, said, name)
     for column, marks in file.marks.items():
         shown = ", ".join(
@@ -253,11 +247,3 @@ def _cells(file: OfficialFile) -> Iterator[Unusual]:
         total = sum(marks.values())
         said = f"{name}: {counted(total, 'figure')} missing or suppressed in {column} ({shown})"
         yield Unusual("suppressed", total, said, name)
-
-
-def _regions(path: Path) -> list[str]:
-    """Regions as they are written, of the rows that `nofcore.official` reads."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = (cells for cells in csv.reader(file) if any(map(str.strip, cells)))
-        place = [name.strip() for name in next(rows)].index("Region")
-        return [cells[place] for cells in rows]
