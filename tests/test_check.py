@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import tomllib
 from itertools import permutations
 from pathlib import Path
 
@@ -436,6 +437,55 @@ def test_a_league_table_without_segments_or_ranks_is_told(tmp_path, column):
     rows = [row | {column: ""} for row in makers.league_rows([Q1], [AMBULANCE])]
     found = check.check(makers.write(tmp_path / "league.csv", rows)).findings[0]
     assert kinds(found)["no figures"] == 10
+
+
+def not_given(path, own=None):
+    """How many figures of each kind a path has a place for, and gives none of."""
+    found = check.check(path, own).findings[0].unusual
+    told = [entry for entry in found if entry.kind == "no figures"]
+    return {entry.message.split("not one ")[1].split(" is given")[0]: entry.count for entry in told}
+
+
+def without_results(metric_id):
+    """The rows of a data file with one kind of NHS England's own results suppressed."""
+    rows = makers.data_rows([Q1], [AMBULANCE])
+    return [row | ({"Value": "*"} if row["Metric_ID"] == metric_id else {}) for row in rows]
+
+
+@pytest.mark.parametrize(("metric_id", "name"), [("OF5003", "unadjusted segment"), ("OF5004", "override flag")])
+def test_data_without_one_unadjusted_segment_or_one_flag_are_told(tmp_path, metric_id, name):
+    path = makers.write(tmp_path / "data.csv", without_results(metric_id))
+    assert not_given(path) == {name: 10}
+    makers.write(tmp_path / "data.csv", makers.data_rows([Q1], [AMBULANCE]))
+    assert not_given(path) == {}
+
+
+def test_a_league_table_without_one_flag_is_told_and_has_no_place_for_an_unadjusted_segment(tmp_path):
+    rows = [row | {"Trust_in_financial_deficit": "*"} for row in makers.league_rows([Q1], [AMBULANCE])]
+    path = makers.write(tmp_path / "league.csv", rows)
+    assert not_given(path) == {"override flag": 10}
+
+
+def test_data_that_have_no_rows_of_flags_lack_none(tmp_path):
+    rows = [row for row in makers.data_rows([Q1], [AMBULANCE]) if row["Metric_ID"] not in ("OF5003", "OF5004")]
+    assert not {"override flag", "unadjusted segment"} & {*not_given(makers.write(tmp_path / "d.csv", rows))}
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        None,
+        {"no_higher_than": 3, "trust_types": (ACUTE, COMMUNITY)},
+        {"no_higher_than": 3, "flag_if": ({"metric": "OF0081", "above": 0},)},
+    ],
+    ids=["none", "of other types", "derived"],
+)
+def test_no_flag_is_missed_where_the_rules_ask_for_none(tmp_path, override):
+    rules = tomllib.loads((framework.FOLDER / "2025-26.toml").read_text("utf-8"))
+    del rules["override"]
+    own = framework.parse(rules | ({"override": override} if override else {}), "own.toml")
+    rows = [row | {"Trust_in_financial_deficit": "*"} for row in makers.league_rows([Q1], [AMBULANCE])]
+    assert not_given(makers.write(tmp_path / "league.csv", rows), own) == {}
 
 
 @pytest.mark.parametrize("other", ["Region", "Trust_subtype"])

@@ -46,11 +46,12 @@ class Unusual:
 
 def find(files: Iterable[OfficialFile], archive: Archive, own: Framework | None = None) -> list[Unusual]:
     """Everything unusual in some files, by quarter, then by file. ``own``: rules of the user's own, for their year."""
+    files = tuple(files)
     found: list[Unusual] = []
     for quarter in archive.quarters:
         figures = archive.release(quarter)
         rules = release.framework_for(quarter, own)
-        found += _nothing_given(figures, rules)
+        found += _nothing_given(figures, rules, _in_league_tables(files, quarter))
         found += _trusts(figures, archive)
         found += _without_rule(figures, rules)
         found += _periods(figures, rules)
@@ -62,9 +63,18 @@ def find(files: Iterable[OfficialFile], archive: Archive, own: Framework | None 
 # --- figures that are missing altogether --------------------------------------------------------------------
 
 
-def _nothing_given(figures: Release, rules: Framework | None) -> Iterator[Unusual]:
-    """Figures of one kind of which a quarter has places, and fills none: what rests on them cannot be checked."""
-    for name, missing in _kinds_of_figures(figures, rules):
+def _in_league_tables(files: Iterable[OfficialFile], quarter: str) -> set[str]:
+    """The trusts that the league-table files list in a quarter."""
+    tables = (file.rows for file in files if file.kind == "league table")
+    return {code for rows in tables for code in rows.loc[rows["quarter"] == quarter, "trust_code"]}
+
+
+def _nothing_given(figures: Release, rules: Framework | None, listed: set[str]) -> Iterator[Unusual]:
+    """Figures of one kind of which a quarter has places, and fills none: what rests on them cannot be checked.
+
+    ``listed``: the trusts in league-table files.
+    """
+    for name, missing in (*_kinds_of_figures(figures, rules), *_of_override(figures, rules, listed)):
         if len(missing) and missing.all():
             text = f"{figures.quarter}: not one {name} is given, of {len(missing):,} places for one; nothing that rests on them is made again"
             yield Unusual("no figures", len(missing), text, quarter=figures.quarter)
@@ -81,6 +91,22 @@ def _kinds_of_figures(figures: Release, rules: Framework | None) -> Iterator[tup
     names = {"average_score": "average score", "segment": "segment", "rank": "league rank"}
     for column, name in names.items():
         yield name, table[column].isna()
+
+
+def _of_override(figures: Release, rules: Framework | None, listed: set[str]) -> Iterator[tuple[str, pd.Series]]:
+    """The same of unadjusted segments and override flags, of the trusts that it is for. Only data files have a place for
+    the segment, and both kinds one for the flag; a flag that the rules derive rests on no published one."""
+    rule = rules.override if rules else None
+    if rule is None:
+        return
+    subject = figures.trusts["trust_type"].isin(rule.trust_types or figures.trust_types)
+    table = figures.league[subject]
+    rows, ids = figures.observations[["metric_id", "trust_code"]], rules.identifiers
+    before = table.index.isin(rows.loc[rows["metric_id"] == ids.unadjusted_segment, "trust_code"])
+    yield "unadjusted segment", table.loc[before, "unadjusted_segment"].isna()
+    if not rule.flag_if:
+        flagged = table.index.isin({*rows.loc[rows["metric_id"] == ids.override_flag, "trust_code"], *listed})
+        yield "override flag", table.loc[flagged, "in_deficit"].isna()
 
 
 # --- trusts -----------------------------------------------------------------------------------------------
