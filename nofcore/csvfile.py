@@ -39,6 +39,10 @@ class Column:
         """What a judge says of the text of each row, asked once for each different text."""
         return np.array([judge(text) for text in self.texts], dtype=dtype)[self.places]
 
+    def counts(self) -> list[int]:
+        """In how many rows each text stands."""
+        return np.bincount(self.places, minlength=len(self.texts)).tolist()
+
 
 def read(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
     """Header, rows and their line numbers of any CSV file: UTF-8, as many cells a row as in the header.

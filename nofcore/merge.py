@@ -2,15 +2,18 @@
 
 Files are taken from the oldest to the newest: by the latest quarter they hold, then by version.
 Where two hold the same quarter, the newer wins if their figures and units agree, or if its name says
-that it is a re-issue ("-v2"); otherwise it is an error that names both. What only one of them gives
-(a rank, a range, a unit) is taken from that one. A period, name, subtype or region of which they say
+that it is a re-issue ("-v2"); otherwise it is an error that names both. That a main figure (a value; an
+average score, segment, rank or flag of a league table) is missing is said as much as any figure is: two
+files of one kind contradict each other where one of them suppresses what the other gives. What not every
+file gives (the rank or unit of a row of data, a likely range) is taken from the one that does, and so is
+what only a data file or only a league-table file gives, as each kind makes up for the other. A period, name, subtype or region of which they say
 different things contradicts no figure: that of the newer file is taken and, of files that are equally
 new, the first in the alphabet. So nothing rests on how files are called, but for the version.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
@@ -26,10 +29,12 @@ FrameworkOf = Callable[[str], Framework | None]
 DATA_KEY = ["quarter", "trust_code", "metric_id"]
 TRUST_KEY = ["quarter", "trust_code"]
 BLOCK = ["quarter", "trust_type"]
-DATA_FIGURES = ["value", "rank", "unit"]
 RESULTS = ["average_score", "unadjusted_segment", "in_deficit", "segment", "rank", "score_rank"]
 RANGES = ["score_low", "score_high", "rank_low", "rank_high"]
-_REMEDY = "remove the file that is out of date, or let the name of a re-issue end in -v2"
+_MAIN, _OPTIONAL = True, False
+_DATA_FIGURES = {"value": _MAIN, "rank": _OPTIONAL, "unit": _OPTIONAL}
+_TABLE_FIGURES = dict.fromkeys(RESULTS, _MAIN) | dict.fromkeys(RANGES, _OPTIONAL)
+_Age = tuple[tuple[str, str], int]
 
 
 @dataclass(frozen=True)
@@ -59,13 +64,25 @@ def merge(files: Iterable[OfficialFile], framework_of: FrameworkOf) -> Merged:
     kept = zip(ages, _without_superseded(ordered, notes), strict=True)
     alike = [[file for _, file in group] for _, group in groupby(kept, key=itemgetter(0))]
     trusts = _trusts(alike, notes)
-    data = _merge(alike, "data", DATA_KEY, DATA_FIGURES, notes)
-    tables = _merge(alike, "league table", TRUST_KEY, [*RESULTS, *RANGES], notes)
     versions = {file.path.name: file.version for file in ordered}
+    by_name = {file.path.name: age for file, age in zip(ordered, ages, strict=True)}
+    data = _merge(alike, _Kind("data", DATA_KEY, _DATA_FIGURES, by_name), notes)
+    tables = _merge(alike, _Kind("league table", TRUST_KEY, _TABLE_FIGURES, by_name), notes)
     return Merged(data, trusts, tables, _league(_results(data, framework_of), tables, versions), tuple(notes))
 
 
-def _age(file: OfficialFile) -> tuple:
+@dataclass(frozen=True)
+class _Kind:
+    """What it takes to merge the files of one kind: the key of a row, its figures, each main or optional, and the age of each
+    file by its name."""
+
+    name: str
+    key: list[str]
+    figures: Mapping[str, bool]
+    ages: Mapping[str, _Age]
+
+
+def _age(file: OfficialFile) -> _Age:
     latest = max((quarter[3:7], quarter[1]) for quarter in file.rows["quarter"].unique())
     return latest, file.version
 
@@ -96,32 +113,33 @@ def _in(rows: pd.DataFrame, others: pd.DataFrame, key: list[str]):
     return pd.MultiIndex.from_frame(rows[key]).isin(pd.MultiIndex.from_frame(others[key].drop_duplicates()))
 
 
-def _merge(alike: list[list[OfficialFile]], kind: str, key: list[str], figures: list[str], notes: list[str]):
+def _merge(alike: list[list[OfficialFile]], kind: _Kind, notes: list[str]) -> pd.DataFrame:
     """Rows of the files of one kind; of rows that two of them hold, which must agree, the newer.
 
     ``alike``: the files of one age together, the oldest first.
     """
-    merged = _empty(key, figures)
+    merged = _empty(kind)
     for files in alike:
-        rows = _empty(key, figures)
+        rows = _empty(kind)
         for file in files:
-            if file.kind == kind:
-                rows = _joined(rows, file.rows, key, figures, newer=False, notes=notes)
-        merged = _joined(merged, rows, key, figures, newer=True, notes=notes)
+            if file.kind == kind.name:
+                rows = _joined(rows, file.rows, kind, newer=False, notes=notes)
+        merged = _joined(merged, rows, kind, newer=True, notes=notes)
     return merged
 
 
-def _joined(earlier, later, key: list[str], figures: list[str], newer: bool, notes: list[str]) -> pd.DataFrame:
+def _joined(earlier, later, kind: _Kind, newer: bool, notes: list[str]) -> pd.DataFrame:
     """Rows of two files; of those that both hold the later, and from the earlier what only that gives.
 
     ``newer``: whether the later is the newer; else both are equally new.
     """
     if earlier.empty or later.empty:
         return earlier if later.empty else later
+    key = kind.key
     both = _in(earlier, later, key)
     if both.any():
-        figures = [name for name in figures if name in later]  # the same of all files of a kind
-        _require_agreement(earlier, later, key, figures)
+        figures = [name for name in kind.figures if name in later]  # the same of all files of a kind
+        _require_agreement(earlier, later, kind, figures)
         # The rows of the earlier in the order of the later; a row given twice is reported by the schemas.
         mine = earlier[both].drop_duplicates(key).set_index(key).reindex(pd.MultiIndex.from_frame(later[key]))
         mine = mine.set_axis(later.index)
@@ -158,52 +176,71 @@ def _told_of(pair: pd.Series, name: str, what: str, count: int, newer: bool) -> 
     return f"{what}: {SHOWN[name]} is {' and '.join(said)}; {rule} is taken{others}"
 
 
-def _empty(key: list[str], figures: list[str]) -> pd.DataFrame:
-    text = dict.fromkeys([*key, *ATTRIBUTES, *DATA_COLUMNS.values(), "file"], str)
-    numbers = dict.fromkeys((name for name in figures if name != "unit"), 0.0)
+def _empty(kind: _Kind) -> pd.DataFrame:
+    text = dict.fromkeys([*kind.key, *ATTRIBUTES, *DATA_COLUMNS.values(), "file"], str)
+    numbers = dict.fromkeys((name for name in kind.figures if name != "unit"), 0.0)
     return pd.DataFrame(columns=[*text]).astype(text).assign(**numbers, row=0)
 
 
-def _require_agreement(earlier: pd.DataFrame, later: pd.DataFrame, key: list[str], figures: list[str]) -> None:
+def _require_agreement(earlier: pd.DataFrame, later: pd.DataFrame, kind: _Kind, figures: list[str]) -> None:
     """Two files that hold the same trust and quarter must hold the same rows with the same figures."""
-    pair = earlier.merge(later, on=key, how="outer", suffixes=("", "_later"), indicator=True)
+    pair = earlier.merge(later, on=kind.key, how="outer", suffixes=("", "_later"), indicator=True)
     pair = pair[_in(pair, pair[pair["_merge"] == "both"], TRUST_KEY)]
     differs = pair["_merge"] != "both"
     for name in figures:
-        differs |= _differs(pair, name)
+        differs |= _differs(pair, name, kind)
     if differs.any():
-        raise InputError(_contradiction(pair[differs], key, figures, earlier, later))
+        raise InputError(_contradiction(pair[differs], kind, figures, earlier, later))
 
 
-def _differs(pair: pd.DataFrame, name: str) -> pd.Series:
-    """A rank, range or unit that only one file gives contradicts nothing; a missing value does."""
+def _differs(pair: pd.DataFrame, name: str, kind: _Kind) -> pd.Series:
+    """An optional figure that only one file gives contradicts nothing; a main one does."""
     mine, theirs = pair[name], pair[f"{name}_later"]
-    known = _known(mine) | _known(theirs) if name == "value" else _known(mine) & _known(theirs)
+    known = _known(mine) | _known(theirs) if kind.figures[name] is _MAIN else _known(mine) & _known(theirs)
     return known & (mine != theirs)
 
 
-def _contradiction(pairs: pd.DataFrame, key: list[str], figures: list[str], earlier, later) -> Problem:
+def _contradiction(pairs: pd.DataFrame, kind: _Kind, figures: list[str], earlier, later) -> Problem:
     """One problem for all rows in which two files differ: the first of them, and how many there are."""
     pairs = pairs.sort_values(["file", "row", "file_later", "row_later"])
     first = pairs.iloc[0]
     column, others = None, f" ({len(pairs)} rows differ)" if len(pairs) > 1 else ""
     if first["_merge"] == "both":
-        name = next(name for name in figures if _differs(pairs.iloc[:1], name).item())
-        column = SHOWN.get(name)
-        there = f"{_said(first[f'{name}_later'])} in {first['file_later']}, row {first['row_later']:.0f}"
-        said = f"{_said(first[name])} against {there}"
+        name = next(name for name in figures if _differs(pairs.iloc[:1], name, kind).item())
+        column, files = SHOWN.get(name), (first["file"], first["file_later"])
+        mine, theirs = (_said(first[shown], name, kind.name) for shown in (name, f"{name}_later"))
+        said = f"{mine} against {theirs} in {first['file_later']}, row {first['row_later']:.0f}"
     else:
         lacking = later if first["_merge"] == "left_only" else earlier
         holder = lacking[(lacking[TRUST_KEY] == first[TRUST_KEY]).all(axis=1)]["file"].iat[-1]
         said = f"is missing from {holder}, which holds the same trust and quarter"
+        files = (holder, first["file" if first["_merge"] == "left_only" else "file_later"])
     file, row = ("file_later", "row_later") if first["_merge"] == "right_only" else ("file", "row")
-    what = ", ".join(first[name] for name in key)
-    return Problem(first[file], int(first[row]), column, f"{what}: {said}{others}; {_REMEDY}")
+    what = ", ".join(first[name] for name in kind.key)
+    remedy = _remedy(*sorted((kind.ages[name], name) for name in files))
+    return Problem(first[file], int(first[row]), column, f"{what}: {said}{others}; {remedy}")
 
 
-def _said(figure: float | str) -> str:
+def _remedy(older: tuple[_Age, str], newer: tuple[_Age, str]) -> str:
+    """What to do about two files of one kind. A re-issue wins over files whose latest quarter is no later than its own, so the
+    name of a file that ends sooner cannot help it, whatever its version."""
+    ((older_latest, _), _), ((latest, version), name) = older, newer
+    return _way_out(version, None if older_latest == latest else name)
+
+
+def _way_out(version: int, only: str | None = None) -> str:
+    """``version``: the highest that a name says so far; ``only``: the one file of the two that a higher one would help."""
+    if only is None:
+        return f"remove the file that is out of date, or let the name of the re-issue end in -v{version + 1}"
+    return f"remove the file that is out of date, or, if {only} is the re-issue, let its name end in -v{version + 1}"
+
+
+def _said(figure: float | str, name: str, kind: str) -> str:
+    """A figure as the files of a kind write it."""
     if isinstance(figure, str):
         return repr(figure)
+    if name == "in_deficit" and kind == "league table" and not pd.isna(figure):
+        return "Yes" if figure else "No"
     return "no figure" if pd.isna(figure) else f"{figure:.15g}"
 
 
@@ -303,21 +340,22 @@ def _league(results: pd.DataFrame, tables: pd.DataFrame, versions: dict[str, int
     both = tables.index.intersection(results.index)
     mine, theirs = results.loc[both], tables.loc[both]
     lead = mine["file"].map(versions).to_numpy(dtype=int) - theirs["file"].map(versions).to_numpy(dtype=int)
-    if problems := [*_conflicts(mine[lead == 0], theirs[lead == 0])]:
+    if problems := [*_conflicts(mine[lead == 0], theirs[lead == 0], versions)]:
         raise InputError(problems)
     results = results.reindex(columns=columns).astype(float)
     league = tables[columns].astype(float).combine_first(results)
     return results.loc[both[lead > 0]].combine_first(league).reset_index()[[*TRUST_KEY, *columns]]
 
 
-def _conflicts(results: pd.DataFrame, tables: pd.DataFrame) -> Iterator[Problem]:
-    """Figures of which a data file and a league-table file, with the same index, say different things."""
+def _conflicts(results: pd.DataFrame, tables: pd.DataFrame, versions: Mapping[str, int]) -> Iterator[Problem]:
+    """Figures of which a data file and a league-table file of equal versions, with the same index, say different things."""
     for name in RESULTS:
         differs = results[name].notna() & tables[name].notna() & (results[name] != tables[name])
         for quarter, code in results.index[differs]:
             one, two = results.loc[(quarter, code)], tables.loc[(quarter, code)]
+            there = f"{_said(one[name], name, 'data')} in {one['file']}, row {one[f'{name}_row']:.0f}"
             message = (
-                f"{quarter}, {code}: {_said(two[name])} against {_said(one[name])} in {one['file']}, "
-                f"row {one[f'{name}_row']:.0f}; {_REMEDY}"
+                f"{quarter}, {code}: {_said(two[name], name, 'league table')} against {there}; "
+                f"{_way_out(versions[two['file']])}"
             )
             yield Problem(two["file"], int(two["row"]), SHOWN[name], message)

@@ -88,13 +88,17 @@ _VERSION = re.compile(r"-v(\d+)$", re.IGNORECASE)
 @dataclass(frozen=True)
 class OfficialFile:
     """One file as read: ``kind`` is "data" or "league table"; ``rows`` is tidy, with file and row; ``marks``: how often each
-    mark of a missing figure stands in each column, by the column's name in the file."""
+    mark of a missing figure stands in each column, by the column's name in the file; ``regions``: in how many rows each
+    region is written in which way, by the region that it is read as.
+
+    It tells all that is asked of a file later, which may be gone by then, or be a pipe that is read only once."""
 
     path: Path
     sha256: str
     kind: str
     rows: pd.DataFrame
     marks: Mapping[str, Mapping[str, int]]
+    regions: Mapping[str, Mapping[str, int]]
 
     @property
     def suppressed(self) -> int:
@@ -158,7 +162,7 @@ def read_file(path: Path) -> OfficialFile:
     attributes = {name: pd.Categorical(columns[name].texts).take(columns[name].places) for name in ATTRIBUTES}
     places = {"quarter": quarters, "file": path.name, "row": table.lines}
     frame = pd.DataFrame({**attributes, **texts, **figures, **places}, copy=False)
-    return OfficialFile(path, hashlib.sha256(content).hexdigest(), kind, frame, marks)
+    return OfficialFile(path, hashlib.sha256(content).hexdigest(), kind, frame, marks, table.regions)
 
 
 def quarters_of(path: Path) -> set[str]:
@@ -191,12 +195,13 @@ def _kind(header: list[str], path: Path) -> tuple[str, Mapping[str, str]]:
 
 @dataclass(frozen=True)
 class _Table:
-    """The wanted columns of a file, cleaned, by their tidy names; the line of each row; what is wrong."""
+    """The wanted columns of a file, cleaned, by their tidy names; the line of each row; what is wrong; regions as written."""
 
     path: Path
     columns: dict[str, Column]
     lines: np.ndarray
     problems: list[Problem]
+    regions: dict[str, dict[str, int]]
 
     def require(self, name: str, good: Callable[[str], object], message: str) -> None:
         """A problem for each cell of a column that is not good."""
@@ -217,7 +222,16 @@ def _table(header: list[str], rows: Iterable[list[csvfile.Row]], columns: Mappin
     cleaned = {
         name: Column(_clean(column.texts, name), column.places) for name, column in zip(names, found, strict=True)
     }
-    return _Table(path, cleaned, lines, [])
+    written = found[list(names).index("region")]
+    return _Table(path, cleaned, lines, [], _spellings(written, cleaned["region"].texts))
+
+
+def _spellings(column: Column, read_as: list[str]) -> dict[str, dict[str, int]]:
+    """In how many rows each text of a column stands, by what it is read as."""
+    found: dict[str, dict[str, int]] = {}
+    for text, read, count in zip(column.texts, read_as, column.counts(), strict=True):
+        found.setdefault(read, {})[text] = count
+    return found
 
 
 def _clean(texts: list[str], name: str) -> list[str]:
@@ -291,11 +305,11 @@ def _marks(table: _Table, names: Iterable[str], may_be_blank: Iterable[str]) -> 
     found = {}
     for name in names:
         column = table.columns[name]
-        counts = np.bincount(column.places, minlength=len(column.texts))
         marks: Counter[str] = Counter()
-        for text, count in zip(column.texts, counts, strict=True):  # a text comes once for each way of blanks about it
+        # A text comes once for each way of blanks about it.
+        for text, count in zip(column.texts, column.counts(), strict=True):
             if is_mark(text) and (text or name not in may_be_blank):
-                marks[text] += int(count)
+                marks[text] += count
         if marks := +marks:
             found[SHOWN.get(name, name)] = dict(marks)
     return found

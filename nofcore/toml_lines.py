@@ -16,7 +16,9 @@ _PLAIN = re.compile(r"[^,\]}\n#]+")
 
 
 def lines(text: str) -> dict[Path, int]:
-    """The line of every key, table and entry of a list in a TOML text, from 1. The text must be valid TOML."""
+    """The line of every key, table and entry of a list in a TOML text, from 1. ValueError if it is none, as a file may
+    change after it was judged."""
+    tomllib.loads(text)
     return _Scanner(text.replace("\r\n", "\n")).run()
 
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import threading
+import tomllib
 from itertools import permutations
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nofcore import check, cli, framework, release
+from nofcore import check, cli, csvfile, framework, release, weights
 from nofcore.checks import unusual
 from nofcore.checks.order import impossible, one_rank_out, opponents, out_of_order, uncounted
 from nofcore.errors import InputError
@@ -296,6 +302,102 @@ def test_the_kit_s_own_rules_are_sound():
     assert check.check([*paths, framework.FOLDER.parent / "data" / "catalogue.toml"]).ok
 
 
+# --- files that can be read only once -----------------------------------------------------------------------
+
+
+def written_to(path, content):
+    """Write to a named pipe as soon as somebody reads it; a second reader gets nothing and waits."""
+    threading.Thread(target=path.write_bytes, args=(content,), daemon=True).start()
+
+
+def through_a_pipe(path, descriptor=None):
+    """What `check --json` says of a path, run in a process that may be ended if it waits for ever."""
+    fds = () if descriptor is None else (descriptor,)
+    command = [sys.executable, "-m", "nofcore", "check", "--json", str(path)]
+    made = subprocess.run(command, capture_output=True, text=True, timeout=60, pass_fds=fds, check=False)
+    assert made.stderr == ""
+    (found,) = json.loads(made.stdout)
+    return made.returncode, found
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+@pytest.mark.parametrize("kind", ["named", "descriptor"])
+def test_a_pipe_is_checked_like_the_file(tmp_path, kind):
+    rows = [row | {"Region": "Utopia"} for row in makers.league_rows([Q1], [AMBULANCE])]
+    rows[3] |= {"Segment": "*"}
+    path = makers.write(tmp_path / "league.csv", rows, north_east="North East")
+    expected = check.check(path).findings[0]
+    assert {"new region", "suppressed"} <= set(kinds(expected))
+    if kind == "named":
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        written_to(pipe, path.read_bytes())
+        code, found = through_a_pipe(pipe)
+    else:
+        source, end = os.pipe()  # a table of ten trusts is less than a pipe holds
+        os.write(end, path.read_bytes())
+        os.close(end)
+        pipe = Path(f"/dev/fd/{source}")
+        code, found = through_a_pipe(pipe, source)
+        os.close(source)
+    assert code == (0 if expected.ok else 1)
+    mine = [entry["message"].replace(f"{pipe.name}: ", "") for entry in found["unusual"]]
+    theirs = [entry.message.replace("league.csv: ", "") for entry in expected.unusual]
+    assert mine == theirs
+    assert [entry["agree"] for entry in found["rederived"]] == [entry.agree for entry in expected.rederived]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_rules_in_a_pipe_are_refused_at_once(tmp_path):
+    pipe = tmp_path / "own.toml"
+    os.mkfifo(pipe)
+    written_to(pipe, b"[weights]\naccess = 1\n")
+    code, found = through_a_pipe(pipe)
+    (problem,) = found["problems"]
+    assert (code, problem["message"]) == (1, "is a pipe or a device; save it as a file and check that")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_framework_in_a_pipe_tells_what_is_wrong_without_its_line(tmp_path):
+    pipe = tmp_path / "own.toml"
+    os.mkfifo(pipe)
+    written_to(pipe, b"year = 2025\n")
+    command = [sys.executable, "-m", "nofcore", "check", "--framework", str(pipe), str(tmp_path)]
+    made = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (made.returncode, made.stdout, len(made.stderr.splitlines())) == (2, "", 1)
+    assert "own.toml: key year: must be text in quotes" in made.stderr
+
+
+@pytest.mark.parametrize("later", [None, b"", b"not the same\n"], ids=["gone", "empty", "other"])
+def test_a_file_that_changes_once_it_is_read_is_judged_as_it_was_read(tmp_path, monkeypatch, later):
+    path = makers.write(tmp_path / "league.csv", makers.league_rows([Q1], [AMBULANCE]), north_east="North East")
+    expected = check.check(path)
+
+    def read_and_lost(path, real=csvfile.content_of):
+        content = real(path)
+        path.unlink() if later is None else path.write_bytes(later)
+        return content
+
+    monkeypatch.setattr(csvfile, "content_of", read_and_lost)
+    assert check.check(path) == expected
+
+
+def test_rules_that_are_broken_while_they_are_judged_keep_their_problem(tmp_path, monkeypatch):
+    """The line of a key is sought in the file as it is by then."""
+    path = tmp_path / "own.toml"
+    path.write_text("[weights]\nacces = 2\n", "utf-8")
+
+    def judged_and_broken(path, real=weights.load):
+        try:
+            return real(path)
+        finally:
+            path.write_text("[weights\n\n= [", "utf-8")
+
+    monkeypatch.setattr(weights, "load", judged_and_broken)
+    (problem,) = check.check(path).problems
+    assert (problem.row, "nearest: access" in problem.message) == (None, True)
+
+
 # --- figures that are missing altogether, and columns that are swapped ---------------------------------------
 
 
@@ -335,6 +437,55 @@ def test_a_league_table_without_segments_or_ranks_is_told(tmp_path, column):
     rows = [row | {column: ""} for row in makers.league_rows([Q1], [AMBULANCE])]
     found = check.check(makers.write(tmp_path / "league.csv", rows)).findings[0]
     assert kinds(found)["no figures"] == 10
+
+
+def not_given(path, own=None):
+    """How many figures of each kind a path has a place for, and gives none of."""
+    found = check.check(path, own).findings[0].unusual
+    told = [entry for entry in found if entry.kind == "no figures"]
+    return {entry.message.split("not one ")[1].split(" is given")[0]: entry.count for entry in told}
+
+
+def without_results(metric_id):
+    """The rows of a data file with one kind of NHS England's own results suppressed."""
+    rows = makers.data_rows([Q1], [AMBULANCE])
+    return [row | ({"Value": "*"} if row["Metric_ID"] == metric_id else {}) for row in rows]
+
+
+@pytest.mark.parametrize(("metric_id", "name"), [("OF5003", "unadjusted segment"), ("OF5004", "override flag")])
+def test_data_without_one_unadjusted_segment_or_one_flag_are_told(tmp_path, metric_id, name):
+    path = makers.write(tmp_path / "data.csv", without_results(metric_id))
+    assert not_given(path) == {name: 10}
+    makers.write(tmp_path / "data.csv", makers.data_rows([Q1], [AMBULANCE]))
+    assert not_given(path) == {}
+
+
+def test_a_league_table_without_one_flag_is_told_and_has_no_place_for_an_unadjusted_segment(tmp_path):
+    rows = [row | {"Trust_in_financial_deficit": "*"} for row in makers.league_rows([Q1], [AMBULANCE])]
+    path = makers.write(tmp_path / "league.csv", rows)
+    assert not_given(path) == {"override flag": 10}
+
+
+def test_data_that_have_no_rows_of_flags_lack_none(tmp_path):
+    rows = [row for row in makers.data_rows([Q1], [AMBULANCE]) if row["Metric_ID"] not in ("OF5003", "OF5004")]
+    assert not {"override flag", "unadjusted segment"} & {*not_given(makers.write(tmp_path / "d.csv", rows))}
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        None,
+        {"no_higher_than": 3, "trust_types": (ACUTE, COMMUNITY)},
+        {"no_higher_than": 3, "flag_if": ({"metric": "OF0081", "above": 0},)},
+    ],
+    ids=["none", "of other types", "derived"],
+)
+def test_no_flag_is_missed_where_the_rules_ask_for_none(tmp_path, override):
+    rules = tomllib.loads((framework.FOLDER / "2025-26.toml").read_text("utf-8"))
+    del rules["override"]
+    own = framework.parse(rules | ({"override": override} if override else {}), "own.toml")
+    rows = [row | {"Trust_in_financial_deficit": "*"} for row in makers.league_rows([Q1], [AMBULANCE])]
+    assert not_given(makers.write(tmp_path / "league.csv", rows), own) == {}
 
 
 @pytest.mark.parametrize("other", ["Region", "Trust_subtype"])

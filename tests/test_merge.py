@@ -222,6 +222,90 @@ def test_a_later_file_that_disagrees_is_an_error_that_names_both(tmp_path, text)
     assert "-v2" in problem.message
 
 
+def advised(problem):
+    """What a problem of two files advises."""
+    return problem.message.split("; ")[-1]
+
+
+@pytest.mark.parametrize(
+    ("names", "advice"),
+    [
+        (("a", "b"), "remove the file that is out of date, or let the name of the re-issue end in -v2"),
+        (("a_v2", "b_v2"), "remove the file that is out of date, or let the name of the re-issue end in -v3"),
+    ],
+)
+def test_of_files_of_one_age_either_may_be_marked_as_the_re_issue(tmp_path, names, advice):
+    place = place_of(ROWS, "RX7", "OF0017")
+    one, two = names
+    (problem,) = problems(tmp_path, **{one: ROWS, two: edited(ROWS, place, Value="24.99")})
+    assert advised(problem) == advice
+
+
+@pytest.mark.parametrize("lacking", [False, True])
+def test_a_version_is_advised_only_for_the_file_that_it_would_help(tmp_path, lacking):
+    """x-q3-v2 ends sooner than x-q4, so that no version makes it win."""
+    q3, place = data_rows([Q3], [AMBULANCE]), place_of(ROWS, "RX7", "OF0017")
+    q3 = [row for n, row in enumerate(q3) if n != place] if lacking else edited(q3, place, Value="24.99")
+    later = data_rows([Q3, makers.Q4], [AMBULANCE])
+    (problem,) = problems(tmp_path, x_q3_v2=q3, x_q4=later)
+    assert advised(problem) == (
+        "remove the file that is out of date, or, if x-q4.csv is the re-issue, let its name end in -v2"
+    )
+    (tmp_path / "x-q4.csv").rename(tmp_path / "x-q4-v2.csv")
+    assert len(release.read(tmp_path).observations) == len(later)
+
+
+def test_of_data_and_league_table_the_next_version_is_advised(tmp_path):
+    changed = edited(LEAGUE, 0, Average_score="1.11")
+    (problem,) = problems(tmp_path, data_v2=ROWS, league_v2=changed)
+    assert advised(problem) == "remove the file that is out of date, or let the name of the re-issue end in -v3"
+    (tmp_path / "league-v2.csv").rename(tmp_path / "league-v3.csv")
+    assert release.read(tmp_path).league.set_index("trust_code").at[LEAGUE[0]["Trust_code"], "average_score"] == 1.11
+
+
+def test_flags_are_shown_as_the_files_have_them(tmp_path):
+    place = next(n for n, row in enumerate(LEAGUE) if row["Trust_in_financial_deficit"] == "No")
+    changed = edited(LEAGUE, place, Trust_in_financial_deficit="Yes")
+    (tmp_path / "tables").mkdir()
+    (problem,) = problems(tmp_path / "tables", a=LEAGUE, b=changed)
+    assert f": No against Yes in b.csv, row {place + 2};" in problem.message
+    (tmp_path / "kinds").mkdir()
+    (problem,) = problems(tmp_path / "kinds", data=ROWS, league=changed)
+    assert ": Yes against 0 in data.csv, row " in problem.message
+
+
+@pytest.mark.parametrize("mark", ["*", ""])
+@pytest.mark.parametrize("column", ["Average_score", "Segment", "Rank", "Trust_in_financial_deficit"])
+@pytest.mark.parametrize("names", ["ab", "ba"])
+def test_a_main_figure_of_a_league_table_that_one_file_suppresses_is_an_error(tmp_path, mark, column, names):
+    (problem,) = problems(tmp_path, **dict(zip(names, (LEAGUE, edited(LEAGUE, 3, **{column: mark})), strict=True)))
+    assert (problem.row, problem.column) == (5, column)
+    assert "no figure" in problem.message
+
+
+@pytest.mark.parametrize("names", ["ab", "ba"])
+def test_a_value_that_one_file_suppresses_is_an_error_and_a_rank_is_none(tmp_path, names):
+    place = place_of(ROWS, "RX7", "OF0017")
+    (tmp_path / "rank").mkdir()
+    found = read(tmp_path / "rank", **dict(zip(names, (ROWS, edited(ROWS, place, Rank="*")), strict=True)))
+    assert found.observations["rank"].count() == sum(row["Rank"] != "" for row in ROWS)
+    (tmp_path / "value").mkdir()
+    files = dict(zip(names, (ROWS, edited(ROWS, place, Value="*")), strict=True))
+    (problem,) = problems(tmp_path / "value", **files)
+    assert (problem.row, problem.column) == (place + 2, "Value")
+
+
+def test_both_files_may_suppress_the_same_figure(tmp_path):
+    marked = edited(LEAGUE, 3, Average_score="*", Rank="*")
+    assert read(tmp_path, a=marked, b=marked).league["average_score"].count() == len(LEAGUE) - 1
+
+
+def test_a_league_table_makes_up_for_what_the_data_suppress(tmp_path):
+    place = place_of(ROWS, LEAGUE[3]["Trust_code"], "OF5002")
+    found = read(tmp_path, data=edited(ROWS, place, Value="*"), league=LEAGUE).league.set_index("trust_code")
+    assert found.at[LEAGUE[3]["Trust_code"], "average_score"] == float(LEAGUE[3]["Average_score"])
+
+
 def test_figures_that_differ_far_behind_the_point_are_shown_apart(tmp_path):
     place = place_of(ROWS, "RX7", "OF0017")
     pair = (edited(ROWS, place, Value=text) for text in ("123456.71", "123456.72"))

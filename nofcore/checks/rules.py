@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +20,7 @@ def check(path: Path) -> str:
     A file with [[scenario]] holds scenarios, one with [weights] and nothing else weights, one with [[release]] a
     catalogue of releases; any other is taken for a framework.
     """
+    _require_readable_again(path)
     keys = framework.read_toml(path, "framework").keys()
     kinds: list[tuple[bool, Callable[[Path], str]]] = [
         (bool({"scenario", "factor"} & keys), _scenarios),
@@ -31,6 +32,12 @@ def check(path: Path) -> str:
         return judge(path)
     except InputError as error:
         raise InputError(_with_line(problem, path) for problem in error.problems) from None
+
+
+def _require_readable_again(path: Path) -> None:
+    """A pipe is read out after its first reading, which only tells the kind of file; the next would wait for ever."""
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):  # noqa: PTH110, PTH112, PTH113 - see check
+        raise InputError(Problem(str(path), None, None, "is a pipe or a device; save it as a file and check that"))
 
 
 def _framework(path: Path) -> str:
@@ -105,6 +112,6 @@ def _with_line(problem: Problem, path: Path) -> Problem:
         key += [name, *(int(place) - 1 for place in places if place)]
     try:
         lines = toml_lines.lines(path.read_text("utf-8-sig"))
-    except (OSError, ValueError, tomllib.TOMLDecodeError):
+    except (OSError, ValueError):
         return problem
     return replace(problem, row=toml_lines.line_of(lines, key))

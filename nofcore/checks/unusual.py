@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
@@ -49,11 +46,12 @@ class Unusual:
 
 def find(files: Iterable[OfficialFile], archive: Archive, own: Framework | None = None) -> list[Unusual]:
     """Everything unusual in some files, by quarter, then by file. ``own``: rules of the user's own, for their year."""
+    files = tuple(files)
     found: list[Unusual] = []
     for quarter in archive.quarters:
         figures = archive.release(quarter)
         rules = release.framework_for(quarter, own)
-        found += _nothing_given(figures, rules)
+        found += _nothing_given(figures, rules, _in_league_tables(files, quarter))
         found += _trusts(figures, archive)
         found += _without_rule(figures, rules)
         found += _periods(figures, rules)
@@ -65,9 +63,18 @@ def find(files: Iterable[OfficialFile], archive: Archive, own: Framework | None 
 # --- figures that are missing altogether --------------------------------------------------------------------
 
 
-def _nothing_given(figures: Release, rules: Framework | None) -> Iterator[Unusual]:
-    """Figures of one kind of which a quarter has places, and fills none: what rests on them cannot be checked."""
-    for name, missing in _kinds_of_figures(figures, rules):
+def _in_league_tables(files: Iterable[OfficialFile], quarter: str) -> set[str]:
+    """The trusts that the league-table files list in a quarter."""
+    tables = (file.rows for file in files if file.kind == "league table")
+    return {code for rows in tables for code in rows.loc[rows["quarter"] == quarter, "trust_code"]}
+
+
+def _nothing_given(figures: Release, rules: Framework | None, listed: set[str]) -> Iterator[Unusual]:
+    """Figures of one kind of which a quarter has places, and fills none: what rests on them cannot be checked.
+
+    ``listed``: the trusts in league-table files.
+    """
+    for name, missing in (*_kinds_of_figures(figures, rules), *_of_override(figures, rules, listed)):
         if len(missing) and missing.all():
             text = f"{figures.quarter}: not one {name} is given, of {len(missing):,} places for one; nothing that rests on them is made again"
             yield Unusual("no figures", len(missing), text, quarter=figures.quarter)
@@ -84,6 +91,22 @@ def _kinds_of_figures(figures: Release, rules: Framework | None) -> Iterator[tup
     names = {"average_score": "average score", "segment": "segment", "rank": "league rank"}
     for column, name in names.items():
         yield name, table[column].isna()
+
+
+def _of_override(figures: Release, rules: Framework | None, listed: set[str]) -> Iterator[tuple[str, pd.Series]]:
+    """The same of unadjusted segments and override flags, of the trusts that it is for. Only data files have a place for
+    the segment, and both kinds one for the flag; a flag that the rules derive rests on no published one."""
+    rule = rules.override if rules else None
+    if rule is None:
+        return
+    subject = figures.trusts["trust_type"].isin(rule.trust_types or figures.trust_types)
+    table = figures.league[subject]
+    rows, ids = figures.observations[["metric_id", "trust_code"]], rules.identifiers
+    before = table.index.isin(rows.loc[rows["metric_id"] == ids.unadjusted_segment, "trust_code"])
+    yield "unadjusted segment", table.loc[before, "unadjusted_segment"].isna()
+    if not rule.flag_if:
+        flagged = table.index.isin({*rows.loc[rows["metric_id"] == ids.override_flag, "trust_code"], *listed})
+        yield "override flag", table.loc[flagged, "in_deficit"].isna()
 
 
 # --- trusts -----------------------------------------------------------------------------------------------
@@ -234,17 +257,14 @@ def _latest(rows: pd.DataFrame, templates: Iterable[str]) -> dict[str, object]:
 
 def _cells(file: OfficialFile) -> Iterator[Unusual]:
     """Regions spelt otherwise than in the kit, and marks of suppression, counted as they stand in the file."""
-    regions = _regions(file.path)
-    written = Counter(regions)
-    used = dict(zip(regions, file.rows["region"], strict=True))
     kits = set(release.embedded().trusts["region"])
     name = file.path.name
-    for text, count in written.items():
-        if " ".join(text.split()) != used[text]:
-            said = f"{name}: region {text!r} in {counted(count, 'row')}, read as {used[text]!r}"
+    for region, text, count in ((region, *one) for region, texts in file.regions.items() for one in texts.items()):
+        if " ".join(text.split()) != region:
+            said = f"{name}: region {text!r} in {counted(count, 'row')}, read as {region!r}"
             yield Unusual("region spelt differently", count, said, name)
-        elif used[text] not in kits:
-            said = f"{name}: region {used[text]!r} in {counted(count, 'row')}, which the kit has not seen"
+        elif region not in kits:
+            said = f"{name}: region {region!r} in {counted(count, 'row')}, which the kit has not seen"
             yield Unusual("new region", count, said, name)
     for column, marks in file.marks.items():
         shown = ", ".join(
@@ -253,11 +273,3 @@ def _cells(file: OfficialFile) -> Iterator[Unusual]:
         total = sum(marks.values())
         said = f"{name}: {counted(total, 'figure')} missing or suppressed in {column} ({shown})"
         yield Unusual("suppressed", total, said, name)
-
-
-def _regions(path: Path) -> list[str]:
-    """Regions as they are written, of the rows that `nofcore.official` reads."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = (cells for cells in csv.reader(file) if any(map(str.strip, cells)))
-        place = [name.strip() for name in next(rows)].index("Region")
-        return [cells[place] for cells in rows]

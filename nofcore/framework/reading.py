@@ -120,9 +120,10 @@ def problem(name: str, rules: Mapping[str, Any], error: Mapping[str, Any]) -> Pr
 
 
 def _line(name: str, key: Key) -> int | None:
-    """The line of a key in a TOML file; None where there is no such file or key."""
+    """The line of a key in a TOML file; None where there is no such file or key, or a pipe, which is read out."""
     try:
-        return toml_lines.line_of(toml_lines.lines(Path(name).read_text("utf-8-sig")), key)
+        path = Path(name)
+        return toml_lines.line_of(toml_lines.lines(path.read_text("utf-8-sig")), key) if path.is_file() else None
     except (OSError, ValueError):
         return None
 
