@@ -25,7 +25,7 @@ report: $(READY)  ## make the HTML report on the embedded data in reports/ (OPTI
 	$(BIN)/python -m nofcore report $(OPTIONS)
 
 test: $(READY)  ## run the tests (OPTIONS='-k league')
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(OPTIONS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(OPTIONS)
 
 fuzz: $(READY)  ## read thousands of damaged files (OPTIONS='--inputs 20000 --seed 7')
 	$(BIN)/python -m tests.fuzz.run $(OPTIONS)

@@ -35,12 +35,15 @@ def test_no_traceback_where_a_domain_score_is_suppressed_throughout(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "second",
-    [("OF5002", "Value", "2.60"), ("OF4002", "Value", "1.11"), ("OF4004", "Value", "3.99")],
+    ("first", "second"),
+    [
+        (("OF1013", "Value", "1.50"), ("OF5002", "Value", "2.60")),
+        (("OF1013", "Value", "1.50"), ("OF4002", "Value", "1.11")),
+        (("OF0013", "Value", "40"), ("OF4004", "Value", "3.99")),
+        (("OF1082", "Rank", "1"), ("OF5002", "Value", "2.60")),
+        (("OF1082", "Rank", "1"), ("OF4004", "Value", "3.99")),
+    ],
     ids=lambda cell: cell[0],
-)
-@pytest.mark.parametrize(
-    "first", [("OF1013", "Value", "1.50"), ("OF0013", "Value", "40"), ("OF1082", "Rank", "1")], ids=lambda cell: cell[0]
 )
 def test_one_wrong_figure_hides_no_other_of_the_trust(tmp_path, first, second):
     """The ranks of averages would tell a wrong one, too, so they are left out."""

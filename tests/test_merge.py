@@ -139,7 +139,7 @@ def test_units_that_disagree_are_an_error(tmp_path):
     assert "b.csv, row " in str(problem)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_names_of_files_never_matter(tmp_path_factory, data):
     """Files that agree and each leave something out, or spell a period, subtype or name in ways of their own."""

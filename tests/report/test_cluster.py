@@ -38,6 +38,13 @@ if __name__ == "__main__":
         print(cluster.scheduler_address, flush=True)
         sys.stdin.read()
 """
+DISMISS = """
+import sys
+from distributed import Client
+
+with Client(sys.argv[1]) as client:
+    client.retire_workers(close_workers=True, remove=True)
+"""
 PAGES = """
 import sys
 from pathlib import Path
@@ -197,13 +204,10 @@ def test_a_cluster_is_reached_where_a_loop_of_events_runs_already(scheduler):
 
 @needs_dask
 def test_that_all_workers_have_gone_is_told_once(tmp_path_factory, monkeypatch):
-    from distributed import Client
-
     monkeypatch.setattr(pool, "WORKERS_TIMEOUT", 0.2)
     told = []
     with started(1, tmp_path_factory) as address, pool.cluster(address, told.append):
-        with Client(address, set_as_default=False) as client:
-            client.retire_workers(close_workers=True, remove=True)
+        call("-c", DISMISS, address)
         end = time.monotonic() + 20
         while len(told) < 2 and time.monotonic() < end:
             time.sleep(0.05)
