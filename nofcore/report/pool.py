@@ -206,11 +206,16 @@ def _reach(address: str) -> None:
 async def _greet(address: str) -> None:
     """An error of any kind unless a scheduler answers in the way of the address: a client that fails on it writes of its
     own end, 20 s later."""
-    from distributed import Security, rpc
+    from distributed import Security
+    from distributed.comm import connect
+    from distributed.core import send_recv
 
     async with asyncio.timeout(CONNECT_TIMEOUT):
-        async with rpc(address, connection_args=Security().get_connection_args("client")) as there:
-            kind = (await there.identity())["type"]
+        there = await connect(address, **Security().get_connection_args("client"))
+        try:
+            kind = (await send_recv(there, op="identity", reply=True))["type"]
+        finally:
+            await there.close()  # which an rpc of distributed leaves to a loop that has ended by then
     if kind != "Scheduler":
         raise ValueError(f"but a {kind.lower()}")
 
