@@ -87,3 +87,15 @@ def test_a_changed_domain_score_does_not_accuse_its_tie_partner(tmp_path, quarte
     assert problem.row == change.row
     assert f"{metric_id} of {pair[which]['Trust_code']} (" in problem.message
     assert "does not follow from its metric scores" in problem.message
+
+
+def test_domain_scores_whose_segments_are_all_of_other_trusts_are_not_judged(tmp_path):
+    """No trust with both was a traceback."""
+    codes = sorted({row["Trust_code"] for row in makers.data_rows([Q1], [AMBULANCE])})
+
+    def halved(rows):
+        lost = {"OF4004": codes[::2], "OF4104": codes[1::2]}
+        return [row for row in rows if row["Trust_code"] not in lost.get(row["Metric_ID"], ())]
+
+    found = checked(tmp_path / "figures", [Q1], [AMBULANCE], halved, league=False)
+    assert {entry.quantity for entry in found.rederived} >= {"domain score", "segment"}

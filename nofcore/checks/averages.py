@@ -129,14 +129,14 @@ def _score_behind(case: Case, average, domains: pd.DataFrame):
     said = ", ".join(
         f"{row.item} {row.published:.2f} (they give {row.rebuilt:.2f})" for row in domains.itertuples(index=False)
     )
-    among = ", ".join(f"{score} (row {row})" for score, _, row in placed) or "them"
     place = (
         (*placed[0][1:], "Value")
         if len(placed) == len(expected) == 1
         else case.places.of_result(average.trust_code, "average_score")
     )
+    among = [f"{score} ({f'row {row}' if file == place[0] else f'{file}, row {row}'})" for score, file, row in placed]
     case.add(
         place,
         f"{case.who(average.trust_code)}: the average score {average.published:.2f} (they give {average.rebuilt:.2f}) and "
-        f"the domain score {said} do not follow from the metric scores; one of {among} is wrong, or one is missing",
+        f"the domain score {said} do not follow from the metric scores; one of {', '.join(among) or 'them'} is wrong, or one is missing",
     )

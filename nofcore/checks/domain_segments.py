@@ -60,7 +60,7 @@ def _pools(case: Case, domain: Domain) -> Iterator[pd.DataFrame]:
     if not {domain.score, domain.segment} <= set(wide):
         return
     both = wide[[domain.score, domain.segment]].dropna()
-    both = both[[(code, domain.score) not in case.bad_domains for code in both.index]]
+    both = both.loc[[code for code in both.index if (code, domain.score) not in case.bad_domains]]
     pool = pd.DataFrame(
         {
             "trust_code": both.index,

@@ -269,7 +269,9 @@ def second_reading(base: Base, contents: dict[str, bytes]) -> dict[str, dict[str
     found = [[row for row in _rows(*file) if _quarter(row, base) == base.quarter] for file in contents.items()]
     rows = [row for of_file in found for row in of_file]
     if not any("Metric_ID" in row for row in rows):
-        return _as_published(rows) if sum(map(bool, found)) == 1 else {}
+        figures = ("Average_score", "Segment", "Rank")
+        whole = all(_number(row[name]) is not None for row in rows for name in figures)  # else others are ranked anew
+        return _as_published(rows) if whole and sum(map(bool, found)) == 1 else {}
     types = {row["Trust_code"]: row["Trust_type"] for row in rows}
     data = {(row["Trust_code"], row["Metric_ID"]): row for row in rows if "Metric_ID" in row}
     observations = [
