@@ -31,6 +31,7 @@ with _absent("rfc3987_syntax"):
 
 from jupyter_client.kernelspec import KernelSpec  # noqa: E402
 from jupyter_client.manager import AsyncKernelManager  # noqa: E402
+from nbconvert.preprocessors.coalescestreams import CoalesceStreamsPreprocessor  # noqa: E402
 from papermill.engines import NBClientEngine, papermill_engines  # noqa: E402
 from traitlets import Unicode  # noqa: E402
 from traitlets.config import Config  # noqa: E402
@@ -69,7 +70,10 @@ class OwnKernel(AsyncKernelManager):
 
 
 class PageEngine(NBClientEngine):
-    """Papermill's engine, which saves the notebook before and after every cell; this one, when the run has ended."""
+    """Papermill's engine, which saves the notebook before and after every cell; this one, when the run has ended.
+
+    What a cell prints is one output for each stretch, however often the kernel happened to send what it had.
+    """
 
     @classmethod
     def execute_managed_notebook(cls, nb_man, kernel_name, **options):
@@ -78,6 +82,7 @@ class PageEngine(NBClientEngine):
             super().execute_managed_notebook(nb_man, kernel_name, **options)
         finally:
             nb_man.output_path = executed
+            CoalesceStreamsPreprocessor().preprocess(nb_man.nb, {})
 
 
 papermill_engines.register("nofcore", PageEngine)

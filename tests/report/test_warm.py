@@ -40,6 +40,7 @@ CURIOUS = (
     "import matplotlib.pyplot as plt\nprint(plt.get_backend(), plt.isinteractive(), len(plt.rcParams))\nplt.plot([1, 2]);",
     "print('after the open figure', plt.get_fignums())",
     "from nofcore import release\nprint(len(release.embedded().trusts))",
+    "import time\nfor part in ('sent ', 'in ', 'parts'):\n    print(part, end='', flush=True)\n    time.sleep(0.3)",
 )
 """Whatever could tell a forked kernel from a fresh one. An open figure shows itself as an image."""
 
@@ -73,6 +74,12 @@ def test_a_kernel_cannot_be_told_warm_from_cold(both):
     assert len(warm_one) == len(CURIOUS)
     for ours, theirs in zip(warm_one, cold_one, strict=True):
         assert ours["outputs"] == theirs["outputs"], ours["source"]
+
+
+def test_what_a_cell_prints_is_one_output_however_often_it_is_sent(both):
+    for path in both:
+        last = json.loads((path / "curious.failed.ipynb").read_text())["cells"][-1]
+        assert [(output["name"], "".join(output["text"])) for output in last["outputs"]] == [("stdout", "sent in parts")]
 
 
 def test_a_page_made_warm_is_the_page_made_cold(both):
