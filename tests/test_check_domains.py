@@ -59,6 +59,16 @@ def test_that_domain_segments_are_judged_by_order_alone_is_said(tmp_path):
     assert not any("judged by the order" in note for note in found.not_rederived)
 
 
+@pytest.mark.parametrize(("code", "new"), [("RX6", "3.20"), ("RYA", "2.45"), ("RYA", "2.41")])
+def test_what_the_printed_scores_rule_out_is_named_though_their_pool_is_not_whole(tmp_path, code, new):
+    """(3.76 + 2.67) / 2 = 3.215 gives 3.21 or 3.22, and (1.87 + 3.00) / 2 = 2.435 gives 2.43 or 2.44, however the scores
+    were rounded; published are 3.22 and 2.43."""
+    change = changing(code, "OF4004", "Value", new)
+    (problem,) = checked(tmp_path / "changed", [Q1], (AMBULANCE,), change, league=False).problems
+    assert (problem.row, problem.column) == (change.row, "Value")
+    assert f"the domain score {new} does not follow from its metric scores" in problem.message
+
+
 # --- scores that are equal -----------------------------------------------------------------------------------------
 
 

@@ -26,6 +26,17 @@ def as_published(case: Case) -> pd.DataFrame:
     return _made(case, case.release).comparisons
 
 
+def as_printed(case: Case) -> pd.DataFrame:
+    """Comparisons of figures that are made of the published scores as they stand, and then not rounded."""
+    rules = case.framework
+    framework = replace(
+        rules,
+        rounded_first={case.release.quarter: rules.score_ids},
+        average=replace(rules.average, decimals=6),
+    )
+    return _made(replace(case, framework=framework), case.release).comparisons
+
+
 def _made(case: Case, release: Release) -> Reproduction:
     """Where an override flag is not given, averages and what follows from them alone are made all the same."""
     made = reproduce.reproduce(release, case.framework, ["scores"])

@@ -1,16 +1,13 @@
 """The same pages from a Dask cluster of two workers."""
 
-import asyncio
 import contextlib
-import gc
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
-import warnings
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +17,6 @@ from pathlib import Path
 import pytest
 
 from nofcore import cli
-from nofcore.errors import InputError
 from nofcore.report import pool
 
 from .conftest import write_notebook
@@ -39,13 +35,6 @@ if __name__ == "__main__":
     with LocalCluster(n_workers=int(sys.argv[1]), threads_per_worker=1, dashboard_address=None) as cluster:
         print(cluster.scheduler_address, flush=True)
         sys.stdin.read()
-"""
-DISMISS = """
-import sys
-from distributed import Client
-
-with Client(sys.argv[1]) as client:
-    client.retire_workers(close_workers=True, remove=True)
 """
 PAGES = """
 import sys
@@ -99,10 +88,11 @@ def scheduler(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def idle(tmp_path_factory):
-    """The address of a scheduler without workers."""
-    with started(0, tmp_path_factory) as address:
-        yield address
+def connected(scheduler, tmp_path_factory):
+    """(what is said on connecting, see `connecting`; addresses of schedulers without workers, at the start and later)."""
+    with started(0, tmp_path_factory) as idle, started(1, tmp_path_factory) as brief:
+        said = call("-m", "tests.report.connecting", scheduler, idle, brief)
+    return json.loads(said.splitlines()[-1]), idle, brief
 
 
 def call(*command: object) -> str:
@@ -155,69 +145,38 @@ def test_pages_come_from_both_workers_and_a_failure_stays_alone(scheduler, tmp_p
     assert said.count("True None") == 2
 
 
-ADDRESSES = ("tcp://127.0.0.1:1", "no address", "", "tcp://127.0.0.1", "tcp://127.0.0.1:x", "inproc://x")
-WAYS = ("tls", "http", "ws", "wss", "ucx", "inproc", "x")
+@needs_dask
+def test_an_address_where_no_scheduler_answers_is_one_line(connected):
+    said = connected[0]["no scheduler"]
+    assert len(said) == 13
+    for address, error in said.items():
+        assert f"--scheduler {address}: no Dask scheduler answers there" in error
+        assert len(error.splitlines()) == 1
+        assert "NoneType" not in error  # it has come to no client
 
 
 @needs_dask
-def test_an_address_where_no_scheduler_answers_is_one_line(idle, monkeypatch):
-    monkeypatch.setattr(pool, "CONNECT_TIMEOUT", 0.5)
-    monkeypatch.setattr("distributed.Client", None)  # which would write about its own end, 20 s later
-    for address in (*ADDRESSES, *(way + idle.removeprefix("tcp") for way in WAYS)):
-        with pytest.raises(InputError, match="no Dask scheduler answers there") as error, pool.cluster(address):
-            pass
-        assert len(str(error.value).splitlines()) == 1
-        assert "NoneType" not in str(error.value)  # it has come to no client
-    with warnings.catch_warnings():  # tornado leaves the socket of a ws:// address open that does not answer
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
+def test_the_address_of_a_worker_is_refused(connected):
+    assert "no Dask scheduler answers there (but a worker)" in connected[0]["a worker"]
 
 
 @needs_dask
-def test_the_address_of_a_worker_is_refused(scheduler):
-    from distributed import Client
-
-    with Client(scheduler, set_as_default=False) as client:
-        worker = next(iter(client.nthreads()))
-    with pytest.raises(InputError, match=r"no Dask scheduler answers there \(but a worker\)"), pool.cluster(worker):
-        pass
+@pytest.mark.parametrize("where", ["counted", "counted within a loop"])
+def test_the_workers_of_a_cluster_are_counted(where, connected, scheduler):
+    """Also where a loop of events runs already, as in a notebook: a second in the same thread is refused."""
+    assert connected[0][where] == [f"--scheduler {scheduler}: 2 workers"]
 
 
 @needs_dask
-def test_the_workers_of_a_cluster_are_counted_and_none_is_an_error(scheduler, idle, monkeypatch):
-    monkeypatch.setattr(pool, "WORKERS_TIMEOUT", 0.5)
-    told = []
-    with pool.cluster(scheduler, told.append):
-        assert told == [f"--scheduler {scheduler}: 2 workers"]
-    said = f"it has no workers; start some with: dask worker {idle}"
-    with pytest.raises(InputError, match=said), pool.cluster(idle):
-        pass
+def test_a_cluster_without_workers_is_an_error_that_says_how_to_start_some(connected):
+    said, idle, _ = connected
+    assert said["no workers"] == f"--scheduler {idle}: it has no workers; start some with: dask worker {idle}"
 
 
 @needs_dask
-def test_a_cluster_is_reached_where_a_loop_of_events_runs_already(scheduler):
-    """As in a notebook: a second loop in the same thread is refused."""
-
-    async def count():
-        said = []
-        with pool.cluster(scheduler, said.append):
-            return said
-
-    with ThreadPoolExecutor(1) as thread:  # in this one the browser of other tests may have its loop
-        assert thread.submit(lambda: asyncio.run(count())).result() == [f"--scheduler {scheduler}: 2 workers"]
-
-
-@needs_dask
-def test_that_all_workers_have_gone_is_told_once(tmp_path_factory, monkeypatch):
-    monkeypatch.setattr(pool, "WORKERS_TIMEOUT", 0.2)
-    told = []
-    with started(1, tmp_path_factory) as address, pool.cluster(address, told.append):
-        call("-c", DISMISS, address)
-        end = time.monotonic() + 20
-        while len(told) < 2 and time.monotonic() < end:
-            time.sleep(0.05)
-        time.sleep(1)
-    assert told == [f"--scheduler {address}: 1 worker", f"--scheduler {address}: {pool.ALL_GONE}"]
+def test_that_all_workers_have_gone_is_told_once(connected):
+    said, _, address = connected
+    assert said["dismissed"] == [f"--scheduler {address}: 1 worker", f"--scheduler {address}: {pool.ALL_GONE}"]
 
 
 def test_without_the_package_the_command_says_what_to_install(tmp_path, monkeypatch, capsys):

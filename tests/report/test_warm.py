@@ -79,7 +79,9 @@ def test_a_kernel_cannot_be_told_warm_from_cold(both):
 def test_what_a_cell_prints_is_one_output_however_often_it_is_sent(both):
     for path in both:
         last = json.loads((path / "curious.failed.ipynb").read_text())["cells"][-1]
-        assert [(output["name"], "".join(output["text"])) for output in last["outputs"]] == [("stdout", "sent in parts")]
+        assert [(output["name"], "".join(output["text"])) for output in last["outputs"]] == [
+            ("stdout", "sent in parts")
+        ]
 
 
 def test_a_page_made_warm_is_the_page_made_cold(both):
