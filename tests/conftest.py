@@ -1,5 +1,6 @@
 """Figures that many tests look at."""
 
+import os
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -8,8 +9,9 @@ from hypothesis import settings
 
 from nofcore import release
 
-# How long an example takes says more about the machine than about the kit; speed is measured in benchmarks/.
-settings.register_profile("kit", deadline=None)
+# How long an example takes says more about the machine than about the kit; speed is measured in benchmarks/. What is
+# judged with CI set is the change at hand, by the same examples each time; elsewhere, and in `make fuzz`, they are new.
+settings.register_profile("kit", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("kit")
 
 OFFICIAL = Path(__file__).parents[2] / "shared" / "data" / "official"
