@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from nofcore.checks import metric_ranks
-from nofcore.checks.case import ALIKE, Case, differs
+from nofcore.checks.case import ALIKE, Case, beside, differs
 from nofcore.checks.doubts import Doubts
 from nofcore.checks.figures import add_result
 from nofcore.framework import Combined, Domain, Metric
@@ -27,7 +27,7 @@ def judge(case: Case, doubts: Doubts, rows: pd.DataFrame):
         ("domain score", domains, off["domain"]),
     ):
         differ = differs(table) & ~table.index.isin(wrong.index)
-        doubted = differ & ~table["trust_code"].isin({code for code, _ in case.bad_scores})
+        doubted = differ & ~table["trust_code"].isin(case.with_bad_scores)
         case.count(quantity, FROM_SCORES, len(table), int((~differs(table)).sum()), int(doubted.sum()))
     off["domain"], told = _of_many_trusts(case, domains, off["domain"])
     contradicted = dict(iter(off["domain"].groupby("trust_code")))
@@ -134,7 +134,7 @@ def _score_behind(case: Case, average, domains: pd.DataFrame):
         if len(placed) == len(expected) == 1
         else case.places.of_result(average.trust_code, "average_score")
     )
-    among = [f"{score} ({f'row {row}' if file == place[0] else f'{file}, row {row}'})" for score, file, row in placed]
+    among = [f"{score} ({beside(file, row, place[0])})" for score, file, row in placed]
     case.add(
         place,
         f"{case.who(average.trust_code)}: the average score {average.published:.2f} (they give {average.rebuilt:.2f}) and "

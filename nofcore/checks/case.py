@@ -47,6 +47,11 @@ class Case:
     unsure: set[tuple[str, str]] = field(default_factory=set)
     unrecovered: set[str] = field(default_factory=set)
 
+    @property
+    def with_bad_scores(self) -> set[str]:
+        """Trusts with a score that is known to be wrong."""
+        return {code for code, _ in self.bad_scores}
+
     def add(self, place: tuple, message: str):
         file, row, column = place
         self.problems.append(Problem(file, row, column, f"{self.release.quarter}, {message}"))
@@ -81,6 +86,15 @@ class Case:
     def count(self, quantity: str, start: str, compared: int, agree: int, undecided: int):
         if compared:
             self.counts.append((quantity, start, compared, agree, undecided))
+
+
+def beside(file: str, row: int, named: str) -> str:
+    """A row in a message that stands under the name of a file.
+
+    >>> beside("a.csv", 7, "a.csv"), beside("a.csv", 7, "b.csv")
+    ('row 7', 'a.csv, row 7')
+    """
+    return f"row {row}" if file == named else f"{file}, row {row}"
 
 
 def differs(rows: pd.DataFrame) -> pd.Series:

@@ -51,25 +51,22 @@ class Doubts:
         for domain, codes in self._uncertain.items():
             doubted |= rows["item"].isin([domain, ""]) & rows["trust_code"].isin(codes)
         doubted &= ~pd.MultiIndex.from_frame(rows[["trust_code", "item"]]).isin(self._copied)
-        loose = doubted & differs(rows) & ((rows["rebuilt"] - rows["published"]).abs() < CLOSE * 1.5)
+        off = differs(rows)
+        loose = doubted & off & ((rows["rebuilt"] - rows["published"]).abs() < CLOSE * 1.5)
         if loose.any():
             apart = (rows["published"] - _rebuilt(self._as_printed, rows)).abs()
-            loose &= rows["trust_code"].isin(self._with_bad_scores) | apart.isna() | (apart < ROUNDED_TWICE)
-        return rows[differs(rows) & ~self._explained(rows) & ~loose & ~self.unjudged(rows)]
+            loose &= rows["trust_code"].isin(self.case.with_bad_scores) | apart.isna() | (apart < ROUNDED_TWICE)
+        return rows[off & ~self._explained(rows) & ~loose & ~self.unjudged(rows)]
 
     def _explained(self, rows: pd.DataFrame) -> pd.Series:
         """What has a score that is wrong and of which nobody knows how it should be, and what follows from a score as it
         is published: its value may be the wrong one."""
         lost = {*(self.case.bad_scores - set(self.case.should)), *self.case.unsure}
         found = pd.Series(_within(rows, self._entered_by(lost)), rows.index)
-        mended = rows["trust_code"].isin(self._with_bad_scores)
+        mended = rows["trust_code"].isin(self.case.with_bad_scores)
         if mended.any():
             found |= mended & ((rows["published"] - _rebuilt(self._as_published, rows)).abs() < CLOSE * 1.5)
         return found
-
-    @property
-    def _with_bad_scores(self) -> set[str]:
-        return {code for code, _ in self.case.bad_scores}
 
     @cached_property
     def _as_printed(self) -> pd.DataFrame:

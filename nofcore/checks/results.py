@@ -9,7 +9,7 @@ import pandas as pd
 
 from nofcore import league, reproduce, scoring
 from nofcore.checks import gaps, standing
-from nofcore.checks.case import ALIKE, Case, differs
+from nofcore.checks.case import ALIKE, Case, beside, differs
 from nofcore.checks.figures import FOLLOWS, RESULTS, add_result
 from nofcore.checks.order import out_of_order
 from nofcore.checks.tables import Rules, Table
@@ -82,11 +82,10 @@ def _flag_behind(case: Case, row):
     """The segment does not follow from the flag, and the league rank bears the segment out."""
     place = case.places.of_result(row.trust_code, "in_deficit")
     file, line, _ = case.places.of_result(row.trust_code, "segment")
-    beside = f"row {line}" if file == place[0] else f"{file}, row {line}"
     case.add(
         place,
         f"{case.who(row.trust_code)}: by this deficit flag the segment would be {row.rebuilt:g}, and it is published as "
-        f"{row.published:g} ({beside}), with a league rank that agrees; correct the one that is wrong",
+        f"{row.published:g} ({beside(file, line, place[0])}), with a league rank that agrees; correct the one that is wrong",
     )
 
 

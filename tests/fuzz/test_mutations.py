@@ -74,7 +74,7 @@ def test_an_outcome_that_must_not_be_is_a_broken_rule(wanted, outcome):
 
 
 @pytest.mark.parametrize("one", of(REFUSED), ids=ids(of(REFUSED)))
-@settings(max_examples=3, **FEW)
+@settings(max_examples=6, **FEW)
 @given(seed=SEEDS, base=st.sampled_from([FIRST_RELEASE, WITH_TABLE, TABLE_ALONE]))
 def test_what_is_no_sound_file_is_refused_in_one_clear_line(one, base, seed):
     found, done = judged(base, [one], seed)
@@ -91,13 +91,13 @@ def test_a_changed_score_segment_or_rank_is_caught(one, seed):
     assert found.outcome in (oracle.CAUGHT_BY_CHECK, oracle.ERROR)
 
 
-@settings(max_examples=6, **FEW)
+@settings(max_examples=12, **FEW)
 @given(chosen=st.lists(st.sampled_from(of(SAME)), min_size=1, max_size=4, unique=True), seed=SEEDS)
 def test_order_and_spelling_never_change_a_table(chosen, seed):
     assert judged(FIRST_RELEASE, chosen, seed)[0].outcome == oracle.SAME_TABLE
 
 
-@settings(max_examples=15, **FEW)
+@settings(max_examples=30, **FEW)
 @given(
     chosen=st.lists(st.sampled_from(ALL), min_size=1, max_size=3, unique=True),
     seed=SEEDS,
@@ -117,7 +117,7 @@ def test_damage_to_the_files_of_nhs_england(official_folder, chosen, seed, base)
 # --- marks of suppression --------------------------------------------------------------------------------------
 
 
-@settings(max_examples=3, **FEW)
+@settings(max_examples=4, **FEW)
 @given(marks=st.lists(st.sampled_from(mutations.MARKS), min_size=1, max_size=5), seed=SEEDS)
 def test_marks_of_suppression_are_missing_and_counted(marks, seed):
     """Values do not enter a table made from scores: it must stay as it is, and the marks must be told."""
@@ -175,7 +175,7 @@ def embedded_scores():
     return league.build(figures, framework.for_quarter(Q1)).table().reset_index(drop=True)
 
 
-@settings(max_examples=3, **FEW)
+@settings(max_examples=5, **FEW)
 @given(
     seeds=st.tuples(SEEDS, SEEDS, SEEDS),
     names=st.permutations(["a.csv", "b.csv", "c.csv"]),

@@ -105,13 +105,13 @@ def call(*command: object) -> str:
 
 @needs_dask
 def test_the_command_makes_the_same_pages_on_a_cluster(scheduler, tmp_path):
-    asked = ("trust_profile", "--trust", "RX6", "RRU", "--draws", "200")
+    asked = ("trust_profile", "league_table", "--trust-type", "ambulance", "--trust", "RX6", "RRU", "--draws", "200")
     command = ("-m", "nofcore", "report", *asked, "--out")
     runs = [(*command, tmp_path / "cluster", "--scheduler", scheduler), (*command, tmp_path / "here")]
     with ThreadPoolExecutor() as both:
-        assert all("made 2, failed 0, up to date 0" in said for said in both.map(lambda run: call(*run), runs))
+        assert all("made 3, failed 0, up to date 0" in said for said in both.map(lambda run: call(*run), runs))
     here, there = (contents(tmp_path / name) for name in ("here", "cluster"))
-    assert sum(name.endswith(".html") for name in here) == 3
+    assert sum(name.endswith(".html") for name in here) == 4
     assert here.keys() == there.keys()
     assert [name for name in here if here[name] != there[name]] == []
 
