@@ -19,9 +19,12 @@ $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or later is needed; name it with: make PYTHON=python3.12"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	@# uv takes seconds where pip takes a minute or two, but does not know pip's settings, such as an index of one's own.
-	$(PIP) uv==$(UV) && $(BIN)/uv pip install --quiet --python $(BIN)/python --requirement requirements.txt || \
-		$(PIP) --requirement requirements.txt
+	@# uv takes seconds where pip takes a minute or two, but does not know pip's settings: who has an index of their own, or
+	@# none, is served by pip. Compiled once here, or every process would compile again where Python may not write bytecode.
+	{ ! $(BIN)/python -m pip config list | grep -Eq '[.](no-index|index-url)=' && $(PIP) --only-binary :all: uv==$(UV) && \
+		UV_HTTP_TIMEOUT=15 UV_HTTP_RETRIES=1 $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python \
+			--requirement requirements.txt; } || \
+		{ echo "installing by pip, which takes a minute or two"; $(PIP) --requirement requirements.txt; }
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
