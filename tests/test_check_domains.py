@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests import makers
-from tests.makers import ACUTE, AMBULANCE, Q1, Q2
+from tests.makers import ACUTE, AMBULANCE, Q1, Q2, Q4
 from tests.test_check import BOTH, Q1_NEXT, changing, checked
+from tests.test_check_many import together
 
 
 def figures(quarter, types, metric_id):
@@ -67,6 +68,34 @@ def test_what_the_printed_scores_rule_out_is_named_though_their_pool_is_not_whol
     (problem,) = checked(tmp_path / "changed", [Q1], (AMBULANCE,), change, league=False).problems
     assert (problem.row, problem.column) == (change.row, "Value")
     assert f"the domain score {new} does not follow from its metric scores" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("quarter", "code", "score", "new", "gives"),
+    [
+        (Q1, "RYA", "OF4004", "2.45", "2.43 to 2.44"),
+        (Q4, "RX8", "OF4005", "2.21", "2.20"),
+        (Q4, "RX8", "OF4005", "2.19", "2.20"),
+    ],
+)
+def test_what_rounding_leaves_open_is_said_and_no_more(tmp_path, quarter, code, score, new, gives):
+    """1.865 to below 1.875 and a whole 3.00 give 2.4325 to below 2.4375; 3.395 to below 3.405 and 1.00 to below 1.005 give
+    2.1975 to below 2.205: 2.20 alone."""
+    change = changing(code, score, "Value", new)
+    (problem,) = checked(tmp_path / "changed", [quarter], (AMBULANCE,), change, league=False).problems
+    assert (problem.row, problem.column) == (change.row, "Value")
+    assert f"which give {gives};" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("types", "score", "new"),
+    [(makers.TYPES, "OF4004", "2.44"), ((AMBULANCE,), "OF4002", "2.18"), ((AMBULANCE,), "OF4004", "2.45")],
+)
+def test_a_wrong_combined_score_hides_no_score_of_another_domain(tmp_path, types, score, new):
+    """OF1080 enters finance alone."""
+    one, two = changing("RYA", score, "Value", new), changing("RYA", "OF1080", "Value", "4")
+    found = checked(tmp_path / "changed", [Q1], types, together(one, two), league=False)
+    assert {problem.row for problem in found.problems} == {one.row, two.row}
 
 
 # --- scores that are equal -----------------------------------------------------------------------------------------

@@ -136,6 +136,34 @@ def test_one_suppressed_value_accuses_no_trust_of_its_pool(tmp_path, metric_id):
     assert len(told(found, f"values are not given for: {metric_id.replace('OF0', 'OF1')} (1 of {count} trusts)")) == 1
 
 
+@pytest.mark.parametrize("column", [("Value",), ("Value", "Rank")], ids=["value", "value and rank"])
+@pytest.mark.parametrize(
+    ("quarter", "types", "code", "metric", "domain"),
+    [
+        (Q1, makers.TYPES, "RJ1", "084", "OF4004"),
+        (Q1, makers.TYPES, "RJ1", "061", "OF4002"),
+        (Q1, makers.TYPES, "RJ1", "023", "OF4000"),
+        (Q1, makers.TYPES, "RJ1", "082", "OF4004"),
+        (Q4, BOTH, "RX8", "061", "OF4002"),
+        (Q4, BOTH, "RXT", "084", "OF4004"),
+    ],
+)
+def test_value_and_score_suppressed_together_accuse_no_trust_of_the_pool(
+    tmp_path, quarter, types, code, metric, domain, column
+):
+    """Metrics ranked within the type and over all, and one with a standard: the trust may have a place among the others."""
+
+    def change(rows):
+        both = {f"OF0{metric}", f"OF1{metric}"}
+        cells = [(row["Trust_code"] == code and row["Metric_ID"] in both) for row in rows]
+        assert sum(cells) == 2
+        return [row | (dict.fromkeys(column, "*") if cell else {}) for row, cell in zip(rows, cells, strict=True)]
+
+    found = checked(tmp_path / "marked", [quarter], types, change, league=False)
+    assert found.problems == ()
+    assert len(told(found, f"the average and {domain} of {code} (")) == 1
+
+
 def test_a_value_row_that_is_missing_is_told_by_the_ranks_alone(tmp_path):
     def change(rows):
         return [row for row in rows if (row["Trust_code"], row["Metric_ID"]) != ("RJ1", "OF0061")]

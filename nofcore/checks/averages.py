@@ -12,6 +12,7 @@ from nofcore.checks.doubts import Doubts
 from nofcore.checks.figures import add_result
 from nofcore.framework import Combined, Domain, Metric
 from nofcore.reproduce import FROM_SCORES
+from nofcore.scoring import to_hundredths
 from nofcore.wording import plural
 
 
@@ -27,7 +28,7 @@ def judge(case: Case, doubts: Doubts, rows: pd.DataFrame):
         ("domain score", domains, off["domain"]),
     ):
         differ = differs(table) & ~table.index.isin(wrong.index)
-        doubted = differ & ~table["trust_code"].isin(case.with_bad_scores)
+        doubted = differ & ~doubts.of_bad_scores(table)
         case.count(quantity, FROM_SCORES, len(table), int((~differs(table)).sum()), int(doubted.sum()))
     off["domain"], told = _of_many_trusts(case, domains, off["domain"])
     contradicted = dict(iter(off["domain"].groupby("trust_code")))
@@ -47,8 +48,14 @@ def judge(case: Case, doubts: Doubts, rows: pd.DataFrame):
             case.add(
                 (file, line, "Value"),
                 f"{row.item} of {case.who(code)}: the domain score {row.published:.2f} does not follow from its metric "
-                f"scores, which give {row.rebuilt:.2f}; correct the one that is wrong",
+                f"scores, which give {_made(row)}; correct the one that is wrong",
             )
+
+
+def _made(row) -> str:
+    """What the scores give, from the least to the most that it can be."""
+    ends = [f"{to_hundredths(end) / 100:.2f}" for end in (row.least, row.most)]
+    return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
 
 
 def _of_many_trusts(case: Case, compared: pd.DataFrame, off: pd.DataFrame) -> tuple[pd.DataFrame, set[str]]:

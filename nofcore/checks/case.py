@@ -47,11 +47,6 @@ class Case:
     unsure: set[tuple[str, str]] = field(default_factory=set)
     unrecovered: set[str] = field(default_factory=set)
 
-    @property
-    def with_bad_scores(self) -> set[str]:
-        """Trusts with a score that is known to be wrong."""
-        return {code for code, _ in self.bad_scores}
-
     def add(self, place: tuple, message: str):
         file, row, column = place
         self.problems.append(Problem(file, row, column, f"{self.release.quarter}, {message}"))

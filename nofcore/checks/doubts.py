@@ -13,12 +13,11 @@ from nofcore.checks import again
 from nofcore.checks.case import Case, differs
 from nofcore.reproduce import CLOSE
 
+EXACT = 1e-6
+"""Slack for numbers that are not exact in binary, and for means with `again.UNROUNDED` decimals."""
 FEW = 30
 """Fewer scores of a pool that is not whole may fit a smaller number of trusts than the true one, so that averages
 made from them can be out by the last digit: with 10 scores it happens, with 61 it does not."""
-ROUNDED_TWICE = 0.0115
-"""By how much a mean of rounded scores and the rounded mean of the unrounded ones can be apart: by half of 0.01 for
-each, and by a little more for the scores if the mean is geometric."""
 
 
 def _within(rows: pd.DataFrame, places: Iterable[tuple[str, str]]) -> np.ndarray:
@@ -46,31 +45,49 @@ class Doubts:
 
     def beyond(self, rows: pd.DataFrame) -> pd.DataFrame:
         """What differs, but for what a score that is known to be wrong explains, and by more than the last digit where
-        unrounded scores are in doubt. There, what the scores as published rule out is beyond doubt all the same."""
+        unrounded scores are in doubt. There, what the scores as published rule out is beyond doubt all the same.
+
+        With least and most: the ends of what the scores can give, both as rebuilt where there is no doubt.
+        """
+        off, doubted = differs(rows), self._doubted(rows)
+        loose = doubted & off & ((rows["rebuilt"] - rows["published"]).abs() < CLOSE * 1.5)
+        rows = rows.assign(least=rows["rebuilt"], most=rows["rebuilt"])
+        if (doubted & off).any():
+            least, most = (_rebuilt(made, rows) for made in self._within_rounding)
+            most = np.where(most - least > EXACT, most - 2 * EXACT, most)  # which is not reached
+            too_low, too_high = (
+                rows["published"] <= least - CLOSE / 2 + EXACT,
+                rows["published"] > most + CLOSE / 2 + EXACT,
+            )
+            loose &= self.of_bad_scores(rows) | ~(too_low | too_high)
+            for name, end in (("least", least), ("most", most)):
+                rows[name] = rows[name].where(~doubted | np.isnan(end), end)
+        return rows[off & ~self._explained(rows) & ~loose & ~self.unjudged(rows)]
+
+    def of_bad_scores(self, rows: pd.DataFrame) -> pd.Series:
+        """What a score enters that is known to be wrong."""
+        return pd.Series(_within(rows, self._entered_by(self.case.bad_scores)), rows.index)
+
+    def _doubted(self, rows: pd.DataFrame) -> pd.Series:
+        """What is made of scores of which the unrounded ones are in doubt."""
         doubted = rows["trust_code"].isin(self.case.unrecovered)
         for domain, codes in self._uncertain.items():
             doubted |= rows["item"].isin([domain, ""]) & rows["trust_code"].isin(codes)
-        doubted &= ~pd.MultiIndex.from_frame(rows[["trust_code", "item"]]).isin(self._copied)
-        off = differs(rows)
-        loose = doubted & off & ((rows["rebuilt"] - rows["published"]).abs() < CLOSE * 1.5)
-        if loose.any():
-            apart = (rows["published"] - _rebuilt(self._as_printed, rows)).abs()
-            loose &= rows["trust_code"].isin(self.case.with_bad_scores) | apart.isna() | (apart < ROUNDED_TWICE)
-        return rows[off & ~self._explained(rows) & ~loose & ~self.unjudged(rows)]
+        return doubted & ~pd.MultiIndex.from_frame(rows[["trust_code", "item"]]).isin(self._copied)
 
     def _explained(self, rows: pd.DataFrame) -> pd.Series:
         """What has a score that is wrong and of which nobody knows how it should be, and what follows from a score as it
         is published: its value may be the wrong one."""
         lost = {*(self.case.bad_scores - set(self.case.should)), *self.case.unsure}
         found = pd.Series(_within(rows, self._entered_by(lost)), rows.index)
-        mended = rows["trust_code"].isin(self.case.with_bad_scores)
+        mended = self.of_bad_scores(rows)
         if mended.any():
             found |= mended & ((rows["published"] - _rebuilt(self._as_published, rows)).abs() < CLOSE * 1.5)
         return found
 
     @cached_property
-    def _as_printed(self) -> pd.DataFrame:
-        return again.as_printed(self.case)
+    def _within_rounding(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        return again.within_rounding(self.case)
 
     def _entered_by(self, scores: set[tuple[str, str]]) -> set[tuple[str, str]]:
         """(trust, domain score) of scores that are averaged, or are parts of combined ones."""

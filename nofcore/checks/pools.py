@@ -7,10 +7,11 @@ import pandas as pd
 from nofcore import scoring
 from nofcore.checks.case import Case
 from nofcore.framework import Metric
+from nofcore.release import Release
 
 
 def of_whole_pools(case: Case, made: pd.DataFrame) -> pd.DataFrame:
-    """Scores made from values, but for those of pools in which a trust has a place and no value. Notes what is left
+    """Scores made from values, but for those of pools in which a trust has, or may have, a place and no value. Notes what is left
     out.
 
     ``made``: trust_code, metric_id, ...
@@ -22,7 +23,9 @@ def of_whole_pools(case: Case, made: pd.DataFrame) -> pd.DataFrame:
     keep = pd.Series(True, made.index)
     for metric in (metric for metric in case.framework.metric if metric.scorable):
         mine = scored[scored["metric_id"] == metric.score]
-        without = mine[~mine["trust_code"].isin(valued.loc[valued["metric_id"] == metric.value, "trust_code"])]
+        with_value = valued.loc[valued["metric_id"] == metric.value, "trust_code"]
+        mine = pd.concat([mine, _suppressed(released, metric, mine)])
+        without = mine[~mine["trust_code"].isin(with_value)]
         if without.empty:
             continue
         said.append(f"{metric.score} ({len(without)} of {len(mine)} trusts)")
@@ -34,6 +37,14 @@ def of_whole_pools(case: Case, made: pd.DataFrame) -> pd.DataFrame:
         case.note(f"not all scored again from values, as values are not given for: {', '.join(said)}")
     combined = {entry.score for entry in case.framework.combined if {entry.rows, entry.columns} & lost}
     return made[keep & ~made["metric_id"].isin(combined)]
+
+
+def _suppressed(release: Release, metric: Metric, scored: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a metric without a figure, of trusts without a score: they may have a place in the pool."""
+    rows = release.observations
+    rows = rows[rows["metric_id"].isin([metric.score, metric.value]) & rows["value"].isna()]
+    rows = rows[~rows["trust_code"].isin(scored["trust_code"])].drop_duplicates("trust_code")
+    return rows.assign(trust_type=rows["trust_code"].map(release.trusts["trust_type"]), metric_id=metric.score)
 
 
 def _placed(case: Case, metric: Metric, without: pd.DataFrame) -> pd.DataFrame:
