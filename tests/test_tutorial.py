@@ -123,15 +123,21 @@ def test_it_runs_as_it_is_in_any_folder(folder):
 
 def test_papermill_chooses_another_type(tmp_path):
     """Ten ambulance trusts in Q1 2025/26: North West first (1.82), East of England last (3.02)."""
-    chosen = ("-p", "trust_type", "Ambulance trust", "-p", "draws", "200")
+    chosen = ("-p", "trust_type", "ambulance", "-p", "draws", "200")
     command = [sys.executable, "-m", "papermill", TUTORIAL, "mine.ipynb", *chosen]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     cells = nbformat.read(tmp_path / "mine.ipynb", 4).cells
-    [ranked] = [cell.outputs[0].data["text/html"] for cell in cells if "table(trust_type).head" in cell.source]
-    rows = [[cell.text for cell in row.find_all("td")] for row in BeautifulSoup(ranked, "html.parser")("tr")[1:]]
-    assert len(rows) == 10
-    assert {"RX7", "1.82"} <= set(rows[0]) and {"RYC", "3.02"} <= set(rows[9])
+
+    def rows(source):
+        [shown] = [cell.outputs[0].data["text/html"] for cell in cells if source in cell.source]
+        body = BeautifulSoup(shown, "html.parser").tbody
+        return [[cell.text for cell in row("td")] for row in body("tr")]
+
+    table = rows("table(kind).head")
+    assert len(table) == 10
+    assert {"RX7", "1.82"} <= set(table[0]) and {"RYC", "3.02"} <= set(table[9])
+    assert ["9" in row and "133" not in row for row in rows("not_told_apart")] == [True] * 5
 
 
 def kernels(home: Path, *arguments: str, **environment: str) -> dict:
