@@ -121,8 +121,9 @@ class ChangeRanges:
         is at most 5 %), gained_told (the range excludes 0) and change_unsure, gained_unsure (another seed may decide
         otherwise); verdict: "better" or "worse" where the change is told from noise on the side of the published
         change, and more are told than chance gives (`beyond_chance`) or this one would be among as many trusts
-        (Bonferroni: p_value times trusts at most 5 %), else "cannot tell"; rank_verdict: "rose", "fell" or "cannot tell"
-        by the range of places likewise."""
+        (Bonferroni: p_value times trusts at most 5 %), else "cannot tell"; rank_verdict: "rose" or "fell" where the range
+        of places excludes 0 on the side of the published change and the verdict on the average is better or worse
+        accordingly, else "cannot tell": ranges of places have no test of their own."""
         table = self.trusts.copy()
         for name, counts, unit in (("change", self.counts.change, 100), ("gained", self.counts.gained, 1)):
             middle = counts.shape[1] // 2
@@ -138,7 +139,9 @@ class ChangeRanges:
             table[f"change_{name}"] &= table["p_value"] <= TOLD
         singled = table["change_told"] & (_beyond_chance(table) | (table["p_value"] * len(table) <= TOLD))
         table["verdict"] = _verdict(table.assign(change_told=singled), "change", "average_change", ("worse", "better"))
-        table["rank_verdict"] = _verdict(table, "gained", "gained", ("rose", "fell"))
+        alike = table["verdict"].map({"better": "rose", "worse": "fell"})
+        moved = _verdict(table, "gained", "gained", ("rose", "fell"))
+        table["rank_verdict"] = np.where(moved == alike, moved, CANNOT_TELL)
         return table
 
     def beyond_chance(self, level: float = LEVEL) -> bool:

@@ -41,6 +41,7 @@ import pandas as pd
 
 from nofcore import league
 from nofcore.errors import InputError
+from nofcore.flags import if_flagged
 from nofcore.framework import Override
 from nofcore.league import Items, LeagueTable
 from nofcore.movement import Movement, PairedItems, cuts_of, paired_items
@@ -238,16 +239,33 @@ def other_segments_by_cut_offs(movement: Movement) -> tuple[int, int] | None:
         return None
     unadjusted = league.segments(rows["hundredths"].to_numpy(), cuts)
     known = movement.trusts["flagged_before"].to_numpy(dtype=float)
-    rule, worst = movement.after.framework.override, movement.after.framework.segment_count
-    found = []
-    for flags in (np.where(np.isnan(known), 0, known) == 1, np.where(np.isnan(known), 1, known) == 1):
-        down = (
-            league.override(unadjusted, flags, rule.no_higher_than, rule.segments_down or 0, worst)
-            if rule
-            else unadjusted
-        )
-        found.append(down != rows["segment"].to_numpy())
-    return int((found[0] & found[1]).sum()), int((found[0] | found[1]).sum())
+    flagged = if_flagged(unadjusted, movement.after)
+    return _fewest_and_most(known, flagged != rows["segment"].to_numpy(), unadjusted != rows["segment"].to_numpy())
+
+
+def kept_by_old_flags(movement: Movement) -> tuple[int, int] | None:
+    """How many of the trusts that changed segment, and that the override holds in one of the quarters alone, would have
+    kept it with the flag of the earlier quarter.
+
+    The average being that of the later quarter: the fewest and the most that flags which are not known allow; None where
+    the segments before the override are not known.
+    """
+    trusts = movement.trusts
+    changed = trusts[trusts["segment_changed"] & trusts["override_began_or_ceased"].fillna(True)]
+    unadjusted, old = changed["unadjusted_after"], changed["segment_before"].to_numpy()
+    if movement.after.framework is None or unadjusted.isna().any():
+        return None
+    flagged = if_flagged(unadjusted.to_numpy(dtype=np.int64), movement.after)
+    known = changed["flagged_before"].to_numpy(dtype=float)
+    return _fewest_and_most(known, flagged == old, unadjusted.to_numpy() == old)
+
+
+def _fewest_and_most(flags: np.ndarray, with_flag: np.ndarray, without: np.ndarray) -> tuple[int, int]:
+    """How many are true, by flags of 0, 1 or NaN: the fewest and the most that the unknown ones allow."""
+    unknown = np.isnan(flags)
+    told = np.where(flags == 1, with_flag, without)
+    fewest, most = np.where(unknown, with_flag & without, told), np.where(unknown, with_flag | without, told)
+    return int(fewest.sum()), int(most.sum())
 
 
 def why_not(movement: Movement) -> str | None:

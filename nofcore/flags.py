@@ -43,6 +43,33 @@ def override_flags(rebuilt: LeagueTable, ranked: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"flagged": np.where(known, at_hand, worse), "basis": basis}, index=ranked.index)
 
 
+def before_override(rebuilt: LeagueTable, ranked: pd.DataFrame) -> pd.DataFrame:
+    """What average and flag give each of the ``ranked`` trusts apart; NaN where the figures do not show it.
+
+    unadjusted: the segment before the override, as published or else by the cut-offs of the quarter; flagged: the override
+    flag (0 or 1); if_flagged: the segment with the flag, whether the trust carries it or not.
+    """
+    found = pd.DataFrame(
+        {
+            "unadjusted": ranked["unadjusted_segment"].astype(float),
+            "flagged": ranked["flagged"].astype(float).where(ranked["in_deficit"].notna()),
+            "if_flagged": np.nan,
+        }
+    )
+    if rebuilt.framework is None:
+        return found
+    cuts = known_cut_offs(rebuilt)
+    some = ranked[ranked["trust_type"].isin(cuts) | ("" in cuts)]
+    if len(some):
+        by_cuts = league.segments(some["hundredths"].to_numpy(), cut_offs(rebuilt, some))
+        found["unadjusted"] = found["unadjusted"].fillna(pd.Series(by_cuts, some.index, dtype=float))
+        read = override_flags(rebuilt, some)
+        found.loc[some.index, "flagged"] = read["flagged"].astype(float).where(read["basis"] != UNKNOWN)
+    known = found["unadjusted"].notna()
+    found.loc[known, "if_flagged"] = if_flagged(found.loc[known, "unadjusted"].to_numpy(dtype=np.int64), rebuilt)
+    return found
+
+
 def if_flagged(unadjusted: np.ndarray, rebuilt: LeagueTable) -> np.ndarray:
     """The segments that the override makes of those before it for trusts with the flag."""
     rule = rebuilt.framework.override

@@ -16,7 +16,7 @@ from functools import reduce
 import numpy as np
 import pandas as pd
 
-from nofcore import flags, league
+from nofcore import flags
 from nofcore.errors import InputError
 from nofcore.framework import Combined, Framework, Metric, year_of
 from nofcore.league import LeagueTable
@@ -89,21 +89,9 @@ def _side(rebuilt: LeagueTable, trust_type: str) -> pd.DataFrame:
     rows = rebuilt.of(trust_type).dropna(subset="rank")
     if rows.empty:
         raise InputError(f"{rebuilt.quarter}: no trust of type {trust_type} is ranked")
-    unadjusted = rows["unadjusted_segment"].astype(float)
-    if rebuilt.framework and (cuts := cuts_of(rebuilt, trust_type)) is not None:
-        # Where it is not published, the segment before the override follows from the average and the cut-offs.
-        unadjusted = unadjusted.fillna(pd.Series(league.segments(rows["hundredths"].to_numpy(), cuts), rows.index))
-    held = (rows["segment"] > unadjusted).where(unadjusted.notna()).astype("boolean")
-    flagged = _flags(rebuilt, rows)
-    return rows.assign(average=rows["average_score"], unadjusted=unadjusted, held=held, flagged=flagged)
-
-
-def _flags(rebuilt: LeagueTable, rows: pd.DataFrame) -> pd.Series:
-    """Override flags (0 or 1) of some trusts of a table, NaN where the figures do not show them."""
-    if rebuilt.framework is None or cuts_of(rebuilt, rows["trust_type"].iat[0]) is None:
-        return rows["flagged"].astype(float).where(rows["in_deficit"].notna())
-    found = flags.override_flags(rebuilt, rows)
-    return found["flagged"].astype(float).where(found["basis"] != flags.UNKNOWN)
+    apart = flags.before_override(rebuilt, rows)
+    held = (rows["segment"] > apart["unadjusted"]).where(apart["unadjusted"].notna()).astype("boolean")
+    return rows.drop(columns="flagged").join(apart).assign(average=rows["average_score"], held=held)
 
 
 def largest(movement: Movement, each: int = LARGEST, trust: str | None = None) -> list[str]:

@@ -465,6 +465,31 @@ def test_transition_matrix_has_counts_and_row_shares(community):
     assert frame.iloc[3].tolist() == ["Segment 4", "0 (0 %)", "2 (12 %)", "5 (29 %)", "10 (59 %)", 17, 7]
 
 
+def test_segments_changed_by_the_flag_alone_are_told_apart():
+    """Q1 to Q4 2025/26: seven acute trusts are held in one of the quarters and not in the other. RQM and RQ3 lost the
+    flag and RWF got it; RLT and RRK (from segment 4 to 3), RFS and RF4 (from 3 to 4) changed by their averages."""
+    said = str(findings.stability.about_segments(study(Q1, Q4, ACUTE)))
+    assert "For 7 of these the financial override began or ceased to act" in said
+    assert "With the flags of Q1 2025/26 3 of these would have kept their segment; in the others" in said
+
+
+def test_a_page_without_metric_rows_does_not_speak_of_them():
+    bare, whole = (findings.movement.how_not_to_read(study(Q1, Q4, kind))._repr_html_() for kind in (ACUTE, COMMUNITY))
+    for text in ("See the metrics themselves below", "More than noise does not mean"):
+        assert text in whole
+        assert text not in bare
+    assert "so the page does not say which changes are more than noise" in bare
+
+
+def test_a_rank_rose_or_fell_only_where_the_average_is_told(community):
+    """RXG rose by the override; ranges alone call the changes of RNU and RP1, whose averages are not told, falls."""
+    rows = community.ranges.table()
+    told = rows[rows["rank_verdict"] != "cannot tell"]
+    assert {"RXG", "RNU", "RP1"} <= set(rows.index[rows["gained_told"]])
+    assert not {"RXG", "RNU", "RP1"} & set(told.index)
+    assert len(told) and (told["verdict"] == told["rank_verdict"].map({"rose": "better", "fell": "worse"})).all()
+
+
 def test_stability_table_shows_both(community, acute):
     frame = tables.stability_table(community.stability, community.movement).frame
     assert frame.iloc[0, 1] == "0.73"
@@ -472,7 +497,8 @@ def test_stability_table_shows_both(community, acute):
         "Figure", "Q1 2025/26 and Q4 2025/26", "Other metrics", "95 % of these", "Chance directions", "95 % of those",
     ]  # fmt: skip
     said = str(findings.stability.about_stability(community))
-    assert "lies in the 95 % range of these (0.73 to 0.85): chance alone would change the order about as much" in said
+    assert "lies in the 95 % range of these (0.73 to 0.85), and " in said
+    assert " of them agree as little or less: that chance alone changed the order cannot be ruled out." in said
     assert len(tables.stability_table(acute.stability, acute.movement).frame.columns) == 4
     none = study(Q2, Q3, ACUTE)
     assert len(tables.stability_table(none.stability, none.movement).frame.columns) == 2

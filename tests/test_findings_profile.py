@@ -234,6 +234,76 @@ def test_a_path_within_the_range_shows_no_change(first):
     )
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (
+            "RXG",
+            "In Q2 2025/26, Q3 2025/26 and Q4 2025/26 the override no longer held it, and its ranks lie outside the range",
+        ),
+        ("RXG", "its average was 1.77 in Q1 2025/26 and 1.82, 2.01 and 1.73 then."),
+        ("RQM", "In Q2 2025/26, Q3 2025/26 and Q4 2025/26 the override no longer held it, and its ranks lie outside"),
+        ("RQM", "its average was 1.68 in Q1 2025/26 and 1.79, 1.71 and 1.60 then."),
+    ],
+)
+def test_a_rank_that_the_override_moved_is_no_sign_of_a_change(first, code, said):
+    """Published: RXG in segment 3 with 1.77 and RQM with 1.68, and then both in segment 1."""
+    path = str(PAGE.about_path(profile.profile(first, code)))
+    assert said in path
+    assert "sign of a change" not in path
+
+
+def test_a_rank_that_the_override_began_to_hold_is_no_sign_of_a_change(first):
+    """RWF: 1.87 in segment 1, and then, with 1.85 and 1.72, in segment 3."""
+    found = profile.profile(first, "RWF")
+    path = found.path.copy()
+    path.loc[0, ["rank_low", "rank_high"]] = [4, 26]
+    said = str(PAGE.about_path(replace(found, path=path)))
+    assert "In Q3 2025/26 and Q4 2025/26 the override held it, and its ranks lie outside the range" in said
+    assert "its average was 1.87 in Q1 2025/26 and 1.85 and 1.72 then." in said
+
+
+def test_ranks_by_the_override_and_by_the_average_are_told_apart(first):
+    """A trust that is let go by the override twice, and then falls to segment 4 by its average."""
+    found = profile.profile(first, "RXG")
+    path = found.path.copy()
+    path.loc[3, ["rank", "segment", "unadjusted", "if_flagged"]] = [60, 4, 4, 4]
+    said = str(PAGE.about_path(replace(found, path=path)))
+    assert "In Q2 2025/26 and Q3 2025/26 the override no longer held it" in said
+    assert "is its rank in Q4 2025/26; that is a sign of a change" in said
+
+
+@pytest.mark.parametrize(("code", "flag"), [("RWF", True), ("RX7", True), ("RXG", False), ("RNK", False)])
+def test_a_flag_alone_would_put_a_trust_in_segment_3(first, code, flag):
+    """Not one that carries it, nor one in segment 3 already."""
+    said = str(PAGE.about_segment(profile.profile(first, code)))
+    assert ("The override flag, which it does not carry, would alone put it in segment 3" in said) == flag
+
+
+def test_the_override_keeps_out_of_better_segments_and_not_of_worse(first):
+    assert "The override keeps it out of better ones whatever" in str(PAGE.about_rank(profile.profile(first, "RQM")))
+
+
+def test_metrics_with_a_place_are_counted_without_the_combined_score(first):
+    """RYW has eight rows with a rank, one of them combined finance, made of two."""
+    found = profile.profile(first, "RYW")
+    assert found.metrics["rank"].notna().sum() == 8
+    said = "Of 7 metrics with a place in a pool (combined finance, made of others, not counted) it is in the best"
+    assert said in str(PAGE.about_metrics(found))
+
+
+def test_changes_that_pass_as_few_trusts_are_all_named(first):
+    said = str(PAGE.about_segment(profile.profile(first, "RNK")))
+    assert "27 places in its pool; as few with raising concerns)" in said
+
+
+@pytest.mark.parametrize(
+    ("share", "said"), [(0.005, "fewer than 1 %"), (0.0051, "1 %"), (0.995, "more than 99 %"), (0.9949, "99 %")]
+)
+def test_no_share_is_called_none_or_all(share, said):
+    assert PAGE._percent(share) == said
+
+
 def test_the_way_up_repeats_the_figures(first):
     """RGD: average 2.13 and the cut-off 2.05 (NHS England's published average; METHOD, section 4)."""
     said = str(PAGE.about_segment(profile.profile(first, "RGD")))

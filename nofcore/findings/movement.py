@@ -13,7 +13,7 @@ from nofcore.findings.decomposition import parts_of
 from nofcore.framework import is_own
 from nofcore.movement import largest
 from nofcore.movement_study import OWN_AVERAGE, Study
-from nofcore.wording import Bullets, Text, counted, decimal, sentence, signed
+from nofcore.wording import Bullets, Text, capital, counted, decimal, sentence, signed
 
 SHOWN = 3
 """Largest rises and falls that are told in words."""
@@ -161,27 +161,38 @@ def how_not_to_read(found: Study) -> Bullets:
             "A fall in rank is not worse care.",
             "Ranks and scores are places among trusts. A trust falls when others overtake it, when the financial "
             "override begins to "
-            "act, or when the set of metrics changes. See the metrics themselves below.",
+            f"act, or when the set of metrics changes.{_see_metrics(found)}",
         ),
         (
             "The largest movers are the luckiest and unluckiest as well.",
             "Who comes first in a list of movers owes some of it to chance, and tends to move back.",
         ),
-        (
-            "More than noise does not mean caused by anyone.",
-            "It means that the change points the same way on enough of a trust's metrics. The values are not adjusted "
-            "for "
-            "season: a winter quarter beside a summer one moves most trusts the same way.",
-        ),
-        (
-            "Cannot tell is not no change.",
-            "It means that these few metrics do not show one beyond doubt.",
-        ),
     ]
+    if isinstance(found.ranges, str):
+        why = f"{capital(reason_for(found))}, so the page does not say which changes are more than noise."
+        points.append(("Cannot tell is not no change.", why))
+    else:
+        points += [
+            (
+                "More than noise does not mean caused by anyone.",
+                "It means that the change points the same way on enough of a trust's metrics. The values are not adjusted "
+                "for "
+                "season: a winter quarter beside a summer one moves most trusts the same way.",
+            ),
+            (
+                "Cannot tell is not no change.",
+                "It means that these few metrics do not show one beyond doubt.",
+            ),
+        ]
     if found.movement.rules_changed:
         why = "The rules changed between these quarters, so a move may be due to the rules alone."
         points.insert(0, ("Two years of rules are not one scale.", why))
     return Bullets(tuple(points))
+
+
+def _see_metrics(found: Study) -> str:
+    compared = (found.metrics.by_trust()["new_figures"] > 0).any()
+    return " See the metrics themselves below." if compared else ""
 
 
 # --- who moved ------------------------------------------------------------------------------------
@@ -366,12 +377,13 @@ def _so(found: Study, told: int) -> str:
 def _of_ranks(found: Study) -> str:
     """How many changes of rank the same draws can tell."""
     rows = found.ranges.table()
-    told = int(rows["gained_told"].sum())
-    return (
-        f"By the same draws the ranges of {told or 'none'} of {len(rows)} changes of rank "
-        f"{'excludes' if told == 1 else 'exclude'} no change. A rank depends on other trusts and on the override too, and some "
-        "of these ranges exclude no change by chance, as those of the averages do."
+    told, sure = int(rows["gained_told"].sum()), int((rows["rank_verdict"] != CANNOT_TELL).sum())
+    said = (
+        f"By the same draws the range{'' if told == 1 else 's'} of {told or 'none'} of {len(rows)} changes of rank "
+        f"{'excludes' if told == 1 else 'exclude'} no change. These ranges are too narrow too, and a rank depends on other trusts "
+        "and on the override as well"
     )
+    return f"{said}; so a trust is said to have risen or fallen only where its average is told from noise the same way: {sure or 'none'}."
 
 
 def _outside(found: Study) -> list[str]:

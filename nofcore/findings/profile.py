@@ -193,7 +193,7 @@ def _segments(profile: Profile) -> str:
     ordered = sorted(shares.items(), key=lambda pair: -pair[1])
     own = int(profile.standing["segment"])
     if len(ordered) == 1:
-        held = " The override holds it there whatever metrics are chosen." if _always_held(profile) else ""
+        held = " The override keeps it out of better ones whatever metrics are chosen." if _always_held(profile) else ""
         return f"It is in segment {ordered[0][0]} in every draw.{held}"
     listed = ", ".join(f"segment {segment} in {_percent(share)}" for segment, share in ordered)
     doubt = "" if shares.get(own, 0) >= SURE else f" So its published segment, {own}, is not sure."
@@ -205,11 +205,11 @@ def _always_held(profile: Profile) -> bool:
 
 
 def _percent(share: float) -> str:
-    if share < 0.005:
+    if share <= 0.005:
         return "fewer than 1 %"
     if SURE - 0.005 <= share < SURE:  # would be printed as what it just misses
         return f"just under {SURE * 100:.0f} %"
-    return "more than 99 %" if share > 0.995 else f"{share * 100:.0f} %"
+    return "more than 99 %" if share >= 0.995 else f"{share * 100:.0f} %"
 
 
 def _unsure(profile: Profile) -> str:
@@ -233,7 +233,7 @@ def about_path(profile: Profile) -> Text:
     drawn = known[known["rank_low"].notna()]
     bare = known[known["rank_low"].isna()]
     if len(drawn) and len(known) > 1:
-        said.append(_against_range(known, drawn, profile.quarter))
+        said += _against_range(known, drawn, profile.quarter)
     if len(bare):
         said.append(
             f"No range can be drawn for {_and(bare['quarter'])}, as no metric scores of {plural(profile.trust_type)} are at hand for "
@@ -267,18 +267,46 @@ def _ranks_said(profile: Profile, known: pd.DataFrame) -> str:
     return f"From {known['quarter'].iat[0]} to {known['quarter'].iat[-1]} it was at ranks {listed}, {where}."
 
 
-def _against_range(known: pd.DataFrame, drawn: pd.DataFrame, quarter: str) -> str:
+def _against_range(known: pd.DataFrame, drawn: pd.DataFrame, quarter: str) -> list[str]:
     base = drawn[drawn["quarter"] == quarter] if quarter in set(drawn["quarter"]) else drawn.iloc[:1]
     base = base.iloc[0]
     others = known[(known["quarter"] != base["quarter"]) & (known["quarter"].map(year_of) == year_of(base["quarter"]))]
     if others.empty:
-        return ""
+        return []
     outside = others[(others["rank"] < base["rank_low"]) | (others["rank"] > base["rank_high"])]
     span = f"the range of {base['quarter']} ({base['rank_low']:.0f} to {base['rank_high']:.0f})"
     if outside.empty:
-        return f"Its other ranks of {year_of(base['quarter'])} all lie within {span}, so the path alone does not show that its place changed."
-    verb = "is its rank" if len(outside) == 1 else "are its ranks"
-    return f"Outside {span} {verb} in {_and(outside['quarter'])}; that is a sign of a change, not a test of it."
+        return [
+            f"Its other ranks of {year_of(base['quarter'])} all lie within {span}, so the path alone does not show that its place changed."
+        ]
+    by_flag = outside[_by_flag(base, outside)]
+    plain = outside.drop(by_flag.index)
+    said = []
+    if len(plain):
+        verb = "is its rank" if len(plain) == 1 else "are its ranks"
+        said.append(f"Outside {span} {verb} in {_and(plain['quarter'])}; that is a sign of a change, not a test of it.")
+    return said + [
+        _flag_changed(base, rows, span) for _, rows in by_flag.groupby(by_flag["segment"] > by_flag["unadjusted"])
+    ]
+
+
+def _by_flag(base: pd.Series, rows: pd.DataFrame) -> pd.Series:
+    """Whether the trust is in another segment than the flag of the quarter of the range would give its average."""
+    if pd.isna(base["flagged"]):
+        return pd.Series(False, rows.index)
+    segment = rows["if_flagged"] if base["flagged"] == 1 else rows["unadjusted"]
+    return segment.notna() & (segment != rows["segment"])
+
+
+def _flag_changed(base: pd.Series, rows: pd.DataFrame, span: str) -> str:
+    """Ranks outside the range that the override flag put there, with the averages, which it does not touch."""
+    began = "held" if base["flagged"] == 0 else "no longer held"
+    averages = _and([f"{average:.2f}" for average in rows["average"]])
+    it = "its rank lies" if len(rows) == 1 else "its ranks lie"
+    return (
+        f"In {_and(rows['quarter'])} the override {began} it, and {it} outside {span}. The range takes the flag as it was, so that says nothing of its "
+        f"scores: its average was {base['average']:.2f} in {base['quarter']} and {averages} then."
+    )
 
 
 def _and(names: Sequence[str]) -> str:
@@ -380,7 +408,7 @@ def about_metrics(profile: Profile) -> Text:
     said = []
     if len(pooled):
         said.append(
-            f"Of {counted(len(pooled), 'metric')} with a place in a {'whole ' if parts else ''}pool it is in the best quarter in {first} and in the worst in {last}"
+            f"Of {counted(len(pooled), 'metric')} with a place in a {'whole ' if parts else ''}pool{_combined_apart(rows)} it is in the best quarter in {first} and in the worst in {last}"
             + (
                 f"; in {across} it shares so many places, or so many stay open to it, that no quarter can be named."
                 if across
@@ -399,6 +427,13 @@ def about_metrics(profile: Profile) -> Text:
             f"or suppressed: {', '.join(absent)}."
         )
     return Text((" ".join(said), f"{_how_to_read(profile.study.rebuilt.scale)}{_pool_at_hand(profile)}"))
+
+
+def _combined_apart(rows: pd.DataFrame) -> str:
+    names = rows.loc[rows["rank"].notna() & (rows["model"] == "combined"), "name"]
+    if names.empty:
+        return ""
+    return f" ({_and([_inside(name) for name in names])}, made of others, not counted)"
 
 
 def _pool_at_hand(profile: Profile) -> str:
@@ -421,7 +456,8 @@ def _standards(rows: pd.DataFrame) -> list[str]:
     if not unknown:
         if len(mine) == 1:
             return [f"It {'meets' if met else 'does not meet'} the one standard or floor that applies to it."]
-        return [f"It meets {met} of the {len(mine)} standards and floors that apply to it."] if len(mine) else []
+        many = {len(mine): "all", 0: "none of the"}.get(met, f"{met} of the")
+        return [f"It meets {many} {len(mine)} standards and floors that apply to it."] if len(mine) else []
     if known.empty:
         return [
             f"Of {counted(unknown, 'standard or floor', 'standards and floors')} that {'applies' if unknown == 1 else 'apply'} to it no number is known."
@@ -593,8 +629,15 @@ def _open_way(profile: Profile) -> str:
     return (
         f"{fall}. {int(row['able'])} of {counted(followed, 'metric')} that can be followed could bring that alone; the change that passes the fewest "
         f"trusts is {_inside(row['name'])} from {as_given(row['value'])} to {as_given(row['new_value'])} ({say(row['change'], row['unit'])}, "
-        f"{counted(int(row['pool_places']), 'place')} in its pool). All other figures are taken to stand still, which they will not."
+        f"{counted(int(row['pool_places']), 'place')} in its pool{_as_few(profile)}). All other figures are taken to stand still, which they will not."
     )
+
+
+def _as_few(profile: Profile) -> str:
+    """Other metrics whose change would pass as few trusts."""
+    row, rows = profile.way, profile.ways.ways(profile.code)
+    same = rows[rows["able"] & (rows["pool_places"] == row["pool_places"]) & (rows["metric_id"] != row["metric_id"])]
+    return f"; as few with {_and([_inside(name) for name in same['name']])}" if len(same) else ""
 
 
 def _others(profile: Profile) -> str:
@@ -612,9 +655,22 @@ def _others(profile: Profile) -> str:
 
 
 def _worse(profile: Profile) -> str:
-    if np.isnan(profile.margin):
-        return ""
-    return f"An average {profile.margin:.2f} points higher would put it in a worse segment, with the cut-offs held."
+    said = (
+        []
+        if np.isnan(profile.margin)
+        else [f"An average {profile.margin:.2f} points higher would put it in a worse segment, with the cut-offs held."]
+    )
+    return " ".join([*said, *_by_flag_alone(profile)])
+
+
+def _by_flag_alone(profile: Profile) -> list[str]:
+    """What the override flag would do to a trust that does not carry it."""
+    now = profile.path[profile.path["quarter"] == profile.quarter].iloc[0]
+    if now["flagged"] != 0 or not now["if_flagged"] > now["segment"]:
+        return []
+    return [
+        f"The override flag, which it does not carry, would alone put it in segment {now['if_flagged']:.0f}, with the average that it has."
+    ]
 
 
 def _against_draws(profile: Profile) -> str:

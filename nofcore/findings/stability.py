@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from nofcore.decomposition import other_segments_by_cut_offs
+from nofcore.decomposition import kept_by_old_flags, other_segments_by_cut_offs
 from nofcore.metric_changes import BETTER, WORSE
 from nofcore.movement_study import OWN_AVERAGE, Study
+from nofcore.scoring import EXACT
 from nofcore.stability import Stability
 from nofcore.wording import Text, counted, decimal, shares
 
@@ -24,7 +25,7 @@ def about_segments(found: Study) -> Text:
         count = int(known.sum())
         said.append(
             f"For {count} of these the financial override began or ceased to act: in one of the two quarters, and not in the "
-            "other, the trust is in a worse segment than its average alone would give."
+            f"other, the trust is in a worse segment than its average alone would give.{_by_flag_alone(found)}"
             if count
             else "For none of these did the financial override begin or cease to act."
         )
@@ -42,6 +43,18 @@ def about_segments(found: Study) -> Text:
             f"(95 % range {row['exchanged_low']:.0f} to {row['exchanged_high']:.0f})."
         )
     return Text((" ".join(said),))
+
+
+def _by_flag_alone(found: Study) -> str:
+    counts = None if found.movement.rules_changed else kept_by_old_flags(found.movement)
+    if counts is None:
+        return ""
+    fewest, most = counts
+    many = f"{fewest} to {most} (not all flags are known)" if fewest < most else most or "none"
+    return (
+        f" With the flags of {found.quarters[0]} {many} of these would have kept their segment; in the others it took a change "
+        "of the average or the cut-offs."
+    )
 
 
 def _by_rules_alone(found: Study) -> list[str]:
@@ -94,6 +107,7 @@ def _directed(steady: Stability) -> str:
     row = steady.table().loc["spearman"]
     seen = f"The correlation of {decimal(row['observed'])}"
     span = f"({decimal(row['exchanged_low'])} to {decimal(row['exchanged_high'])})"
+    share = float((steady.exchanged.spearman <= row["observed"] + EXACT).mean())
     if row["observed"] < row["exchanged_low"]:
         return (
             f"{seen} is below the 95 % range of these {span}: taken together, the metrics of some trusts moved the same way "
@@ -101,7 +115,14 @@ def _directed(steady: Stability) -> str:
         )
     if row["observed"] > row["exchanged_high"]:
         return f"{seen} is above the 95 % range of these {span}: the order changed less than chance would change it."
-    return f"{seen} lies in the 95 % range of these {span}: chance alone would change the order about as much."
+    return (
+        f"{seen} lies in the 95 % range of these {span}, and {_share(share)} of them agree as little or less: that chance "
+        "alone changed the order cannot be ruled out."
+    )
+
+
+def _share(share: float) -> str:
+    return f"{100 * share:.1f} %" if share >= 0.001 else "fewer than 0.1 %"
 
 
 def _apart(steady: Stability) -> str:

@@ -102,7 +102,8 @@ def rank_change_table(movement: Movement, rank_ranges: pd.DataFrame, ranges: Cha
         said = (
             " Range of places: on the metrics of both quarters, with the cut-offs and the override of each, so that a "
             "rank can rise by "
-            "the override alone; ~ marks a trust for which another seed may decide otherwise."
+            "the override alone. Rank: rose or fell where this range excludes no change and the average is told from noise "
+            "the same way; ~ marks a trust for which another seed may decide otherwise."
         )
     caption = (
         f"Ranks of {plural(movement.trust_type)}, {_span(movement)}, with ranges of 95 % over the choice of metrics in "

@@ -38,7 +38,7 @@ def trust_path(profile: Profile) -> Table:
     )
     caption = (
         f"{profile.name} over the quarters, among {plural(profile.trust_type)}. Range: over the choice of metrics, – where no metric scores are at "
-        "hand. By average alone: segment before the override, – where it is not published."
+        "hand. By average alone: segment before the override, as published or by the cut-offs, – where neither is known."
     )
     return Table("trust-path", frame, caption, "Quarter", {"Average": 2}, right=("95 % range",))
 
