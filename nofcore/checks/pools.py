@@ -8,13 +8,18 @@ from nofcore import scoring
 from nofcore.checks.case import Case
 from nofcore.framework import Metric
 from nofcore.release import Release
+from nofcore.reproduce import CLOSE
+
+FEW_OFF = 0.1
+"""Share of a pool's scores up to which those that do not follow are wrong by themselves. A place too few moves more: the
+steps of a pool of 134 or 205 differ then by enough for about a third of the scores to be rounded otherwise."""
 
 
 def of_whole_pools(case: Case, made: pd.DataFrame) -> pd.DataFrame:
     """Scores made from values, but for those of pools in which a trust has, or may have, a place and no value. Notes what is left
     out.
 
-    ``made``: trust_code, metric_id, ...
+    ``made``: trust_code, metric_id, score, published_score, ...
     """
     released = scoring.within(case.release, case.framework)
     scored = scoring.observed(released, case.framework.score_ids)
@@ -24,7 +29,7 @@ def of_whole_pools(case: Case, made: pd.DataFrame) -> pd.DataFrame:
     for metric in (metric for metric in case.framework.metric if metric.scorable):
         mine = scored[scored["metric_id"] == metric.score]
         with_value = valued.loc[valued["metric_id"] == metric.value, "trust_code"]
-        mine = pd.concat([mine, _suppressed(released, metric, mine)])
+        mine = pd.concat([mine, _suppressed(case, released, metric, mine, made[made["metric_id"] == metric.score])])
         without = mine[~mine["trust_code"].isin(with_value)]
         if without.empty:
             continue
@@ -39,12 +44,25 @@ def of_whole_pools(case: Case, made: pd.DataFrame) -> pd.DataFrame:
     return made[keep & ~made["metric_id"].isin(combined)]
 
 
-def _suppressed(release: Release, metric: Metric, scored: pd.DataFrame) -> pd.DataFrame:
-    """Rows of a metric without a figure, of trusts without a score: they may have a place in the pool."""
-    rows = release.observations
+def _suppressed(case: Case, release: Release, metric: Metric, scored: pd.DataFrame, made: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a metric without a figure, of trusts without a score, that may have a place: the scores of their pool do
+    not follow from the other values."""
+    rows, types = release.observations, release.trusts["trust_type"]
     rows = rows[rows["metric_id"].isin([metric.score, metric.value]) & rows["value"].isna()]
     rows = rows[~rows["trust_code"].isin(scored["trust_code"])].drop_duplicates("trust_code")
-    return rows.assign(trust_type=rows["trust_code"].map(release.trusts["trust_type"]), metric_id=metric.score)
+    rows = rows.assign(trust_type=rows["trust_code"].map(types), metric_id=metric.score)
+    off = _off(case, made)
+    if metric.pool != "type":
+        return rows if len(off) and off.mean() > FEW_OFF else rows.iloc[:0]
+    of_type = off.groupby(made["trust_code"].map(types)).mean()
+    return rows[rows["trust_type"].map(of_type).fillna(0) > FEW_OFF]
+
+
+def _off(case: Case, made: pd.DataFrame) -> pd.Series:
+    """Which scores made from values are not as published."""
+    decimals = case.framework.scale.decimals
+    scores = scoring.to_hundredths(made["score"], decimals) / 10**decimals
+    return (made["published_score"] - scores).abs() >= CLOSE / 2
 
 
 def _placed(case: Case, metric: Metric, without: pd.DataFrame) -> pd.DataFrame:
