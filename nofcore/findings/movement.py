@@ -383,7 +383,10 @@ def _of_ranks(found: Study) -> str:
         f"{'excludes' if told == 1 else 'exclude'} no change. These ranges are too narrow too, and a rank depends on other trusts "
         "and on the override as well"
     )
-    return f"{said}; so a trust is said to have risen or fallen only where its average is told from noise the same way: {sure or 'none'}."
+    return (
+        f"{said}; so a trust is said to have risen or fallen only where its average is told from noise the same way, which holds for "
+        f"{sure or 'none'} of {len(rows)}."
+    )
 
 
 def _outside(found: Study) -> list[str]:
