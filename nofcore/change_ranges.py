@@ -123,7 +123,8 @@ class ChangeRanges:
         change, and more are told than chance gives (`beyond_chance`) or this one would be among as many trusts
         (Bonferroni: p_value times trusts at most 5 %), else "cannot tell"; rank_verdict: "rose" or "fell" where the range
         of places excludes 0 on the side of the published change and the verdict on the average is better or worse
-        accordingly, else "cannot tell": ranges of places have no test of their own."""
+        accordingly, else "cannot tell": ranges of places have no test of their own; rank_unsure (another seed may change
+        rank_verdict)."""
         table = self.trusts.copy()
         for name, counts, unit in (("change", self.counts.change, 100), ("gained", self.counts.gained, 1)):
             middle = counts.shape[1] // 2
@@ -142,6 +143,8 @@ class ChangeRanges:
         alike = table["verdict"].map({"better": "rose", "worse": "fell"})
         moved = _verdict(table, "gained", "gained", ("rose", "fell"))
         table["rank_verdict"] = np.where(moved == alike, moved, CANNOT_TELL)
+        by_places = table["gained_unsure"] & ((table["verdict"] != CANNOT_TELL) | table["change_unsure"])
+        table["rank_unsure"] = by_places | (table["gained_told"] & table["change_unsure"])
         return table
 
     def beyond_chance(self, level: float = LEVEL) -> bool:

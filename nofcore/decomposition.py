@@ -248,16 +248,15 @@ def kept_by_old_flags(movement: Movement) -> tuple[int, int] | None:
     kept it with the flag of the earlier quarter.
 
     The average being that of the later quarter: the fewest and the most that flags which are not known allow; None where
-    the segments before the override are not known.
+    there are no rules for that quarter.
     """
-    trusts = movement.trusts
-    changed = trusts[trusts["segment_changed"] & trusts["override_began_or_ceased"].fillna(True)]
-    unadjusted, old = changed["unadjusted_after"], changed["segment_before"].to_numpy()
-    if movement.after.framework is None or unadjusted.isna().any():
+    if movement.after.framework is None:
         return None
-    flagged = if_flagged(unadjusted.to_numpy(dtype=np.int64), movement.after)
+    trusts = movement.trusts
+    changed = trusts[trusts["segment_changed"] & trusts["override_began_or_ceased"].fillna(False)]
+    unadjusted, old = changed["unadjusted_after"].to_numpy(dtype=np.int64), changed["segment_before"].to_numpy()
     known = changed["flagged_before"].to_numpy(dtype=float)
-    return _fewest_and_most(known, flagged == old, unadjusted.to_numpy() == old)
+    return _fewest_and_most(known, if_flagged(unadjusted, movement.after) == old, unadjusted == old)
 
 
 def _fewest_and_most(flags: np.ndarray, with_flag: np.ndarray, without: np.ndarray) -> tuple[int, int]:

@@ -70,6 +70,19 @@ def before_override(rebuilt: LeagueTable, ranked: pd.DataFrame) -> pd.DataFrame:
     return found
 
 
+def ranks_in(segment: pd.Series, ranked: pd.DataFrame) -> pd.Series:
+    """The league rank of each of the ``ranked`` trusts if it alone were in another segment; NaN where that is NaN."""
+    found = pd.Series(np.nan, ranked.index)
+    for _, rows in ranked.groupby("trust_type"):
+        known = segment.reindex(rows.index).notna().to_numpy()
+        hundredths = rows["hundredths"].to_numpy(dtype=np.int64)
+        both = np.concatenate([rows["segment"], segment.reindex(rows.index).fillna(0)]).astype(np.int64)
+        now, then = np.split(league.league_keys(both, np.tile(hundredths, 2)), 2)
+        better = np.searchsorted(np.sort(now), then) - (now < then)  # without the trust itself
+        found[rows.index[known]] = better[known] + 1.0
+    return found
+
+
 def if_flagged(unadjusted: np.ndarray, rebuilt: LeagueTable) -> np.ndarray:
     """The segments that the override makes of those before it for trusts with the flag."""
     rule = rebuilt.framework.override

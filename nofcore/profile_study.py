@@ -27,7 +27,7 @@ from nofcore import (
 from nofcore.bootstrap import LEVEL, RankUncertainty
 from nofcore.defaults import DRAWS, SEED
 from nofcore.errors import InputError
-from nofcore.flags import before_override, override_flags
+from nofcore.flags import before_override, override_flags, ranks_in
 from nofcore.framework import Framework
 from nofcore.incentives import NextSegment
 from nofcore.league import LeagueTable
@@ -40,8 +40,8 @@ class Ranges:
     """The bootstrap over items, of all quarters.
 
     ``path``: a row per quarter and trust ranked in it: quarter, trust_code, trust_type, rank, of (ranked trusts of the type),
-    average, segment, unadjusted, flagged, if_flagged (of `nofcore.flags.before_override`), rank_low, rank_high (NaN where nothing can be drawn); ``left_out``: quarters that are
-    not in it, and why; ``table``: of `RankUncertainty.table` for the quarter shown, None with ``why_not``;
+    average, segment, unadjusted, flagged, if_flagged (of `nofcore.flags.before_override`), rank_without, rank_with (without and with the
+    flag, all others as they are), rank_low, rank_high (NaN where nothing can be drawn); ``left_out``: quarters that are not in it, and why; ``table``: of `RankUncertainty.table` for the quarter shown, None with ``why_not``;
     ``shares``: trusts by rank, share of draws; ``told``: a row per trust: others of its type, ahead and behind (that it can be
     told apart from) and unsure (verdicts that another seed may change).
     """
@@ -169,13 +169,15 @@ def _varying(rebuilt: LeagueTable) -> LeagueTable:
 
 def _quarter(rebuilt: LeagueTable, drawn: RankUncertainty | None) -> pd.DataFrame:
     rows = rebuilt.trusts.dropna(subset="rank")
+    apart = before_override(rebuilt, rows)
     found = pd.DataFrame(
         {
             "quarter": rebuilt.quarter, "trust_type": rows["trust_type"], "rank": rows["rank"].astype(int),
             "of": rows["trust_type"].map(rows["trust_type"].value_counts()), "average": rows["average_score"],
-            "segment": rows["segment"].astype(int), "rank_low": np.nan, "rank_high": np.nan,
+            "segment": rows["segment"].astype(int), "rank_low": np.nan, "rank_high": np.nan, **apart,
+            "rank_without": ranks_in(apart["unadjusted"], rows), "rank_with": ranks_in(apart["if_flagged"], rows),
         }
-    ).join(before_override(rebuilt, rows))  # fmt: skip
+    )  # fmt: skip
     if drawn is not None:
         found[["rank_low", "rank_high"]] = drawn.table()[["rank_low", "rank_high"]]
     return found.rename_axis("trust_code").reset_index()

@@ -25,6 +25,9 @@ ABOUT = (
     PAGE.limitations,
 )  # fmt: skip
 
+RANKS = ["rank", "rank_without", "rank_with"]
+"""Of a path: as published, without the flag and with it."""
+
 
 @pytest.fixture(scope="module", autouse=True)
 def own_folder(tmp_path_factory):
@@ -228,7 +231,7 @@ def test_a_path_within_the_range_shows_no_change(first):
     found = profile.profile(first, "RXF")
     assert "so the path alone does not show that its place changed" in str(PAGE.about_path(found))
     path = found.path.copy()
-    path.loc[2, "rank"] = 1
+    path.loc[2, RANKS] = 1
     assert "its rank in Q3 2025/26; that is a sign of a change, not a test of it" in str(
         PAGE.about_path(replace(found, path=path))
     )
@@ -241,9 +244,13 @@ def test_a_path_within_the_range_shows_no_change(first):
             "RXG",
             "In Q2 2025/26, Q3 2025/26 and Q4 2025/26 the override no longer held it, and its ranks lie outside the range",
         ),
-        ("RXG", "its average was 1.77 in Q1 2025/26 and 1.82, 2.01 and 1.73 then."),
+        (
+            "RXG",
+            "With the flag of Q1 2025/26 it would be at ranks 25, 30 and 30, within that range, so the ranks are no sign",
+        ),
+        ("RXG", "Its average was 1.77 in Q1 2025/26 and 1.82, 2.01 and 1.73 then."),
         ("RQM", "In Q2 2025/26, Q3 2025/26 and Q4 2025/26 the override no longer held it, and its ranks lie outside"),
-        ("RQM", "its average was 1.68 in Q1 2025/26 and 1.79, 1.71 and 1.60 then."),
+        ("RQM", "Its average was 1.68 in Q1 2025/26 and 1.79, 1.71 and 1.60 then."),
     ],
 )
 def test_a_rank_that_the_override_moved_is_no_sign_of_a_change(first, code, said):
@@ -260,17 +267,40 @@ def test_a_rank_that_the_override_began_to_hold_is_no_sign_of_a_change(first):
     path.loc[0, ["rank_low", "rank_high"]] = [4, 26]
     said = str(PAGE.about_path(replace(found, path=path)))
     assert "In Q3 2025/26 and Q4 2025/26 the override held it, and its ranks lie outside the range" in said
-    assert "its average was 1.87 in Q1 2025/26 and 1.85 and 1.72 then." in said
+    assert "Its average was 1.87 in Q1 2025/26 and 1.85 and 1.72 then." in said
 
 
 def test_ranks_by_the_override_and_by_the_average_are_told_apart(first):
     """A trust that is let go by the override twice, and then falls to segment 4 by its average."""
     found = profile.profile(first, "RXG")
     path = found.path.copy()
-    path.loc[3, ["rank", "segment", "unadjusted", "if_flagged"]] = [60, 4, 4, 4]
+    path.loc[3, [*RANKS, "segment", "unadjusted", "if_flagged"]] = [60, 60, 60, 4, 4, 4]
     said = str(PAGE.about_path(replace(found, path=path)))
     assert "In Q2 2025/26 and Q3 2025/26 the override no longer held it" in said
     assert "is its rank in Q4 2025/26; that is a sign of a change" in said
+
+
+def test_a_rank_outside_the_range_with_the_old_flag_too_is_a_sign_of_a_change(first):
+    """RAS: flagged, in segment 4 by an average of 2.62; at rank 17 with 1.93 and no flag. A trust in segment 3 with
+    1.93 would be at rank 41, as METHOD orders trusts, and its range of Q1 begins at 59."""
+    said = str(PAGE.about_path(profile.profile(first, "RAS")))
+    assert "is its rank in Q4 2025/26; that is a sign of a change, not a test of it." in said
+    assert "In Q3 2025/26 the override did not hold it" in said
+    assert "no longer" not in said
+
+
+def test_the_override_is_not_said_to_end_in_an_earlier_quarter(second):
+    """RAT: held in Q2 and Q3 2025/26, with 2.07 and 2.08 in segment 3, and not in Q1, with 1.82 in segment 1."""
+    said = str(PAGE.about_path(profile.profile(second, "RAT")))
+    assert "In Q1 2025/26 and Q4 2025/26 the override did not hold it" in said
+
+
+def test_a_path_without_known_flags_speaks_of_no_override(first):
+    found = profile.profile(first, "RXG")
+    path = found.path.assign(flagged=np.nan)
+    said = str(PAGE.about_path(replace(found, path=path)))
+    assert "that is a sign of a change" in said
+    assert "the override" not in said
 
 
 @pytest.mark.parametrize(("code", "flag"), [("RWF", True), ("RX7", True), ("RXG", False), ("RNK", False)])
@@ -290,6 +320,15 @@ def test_metrics_with_a_place_are_counted_without_the_combined_score(first):
     assert found.metrics["rank"].notna().sum() == 8
     said = "Of 7 metrics with a place in a pool (combined finance, made of others, not counted) it is in the best"
     assert said in str(PAGE.about_metrics(found))
+
+
+def test_a_combined_score_of_which_a_part_is_at_hand_is_not_said_to_be_left_out(fourth):
+    """RY4, Q4 2025/26: figures of acute trusts are not at hand, so the pool of combined finance is not whole either."""
+    found = profile.profile(fourth, "RY4")
+    combined = found.metrics[found.metrics["model"] == "combined"]
+    assert combined["rank"].notna().all() and not combined["whole"].any()
+    said = str(PAGE.about_metrics(found))
+    assert "with a place in a whole pool it is in the best" in said
 
 
 def test_changes_that_pass_as_few_trusts_are_all_named(first):
@@ -514,7 +553,7 @@ def test_a_share_that_just_misses_is_not_printed_as_reached(first):
 def test_two_ranks_outside_the_range_are_two(first):
     found = profile.profile(first, "RXF")
     path = found.path.copy()
-    path.loc[[2, 3], "rank"] = 1
+    path.loc[[2, 3], RANKS] = 1
     assert "are its ranks in Q3 2025/26 and Q4 2025/26" in str(PAGE.about_path(replace(found, path=path)))
 
 

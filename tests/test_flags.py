@@ -80,3 +80,29 @@ def test_a_trust_of_a_type_that_the_override_is_not_for_carries_no_flag():
     rules = replace(rebuilt.framework, override=replace(rebuilt.framework.override, trust_types=("Ambulance trust",)))
     found = flags.override_flags(replace(rebuilt, framework=rules), rebuilt.trusts)
     assert not found.loc[rebuilt.trusts["trust_type"] == ACUTE, "flagged"].any()
+
+
+@pytest.mark.parametrize("quarter", [Q2, NEW])
+def test_ranks_in_another_segment_against_counting_the_trusts_ahead(quarter):
+    """METHOD, section 6: by segment, then by average, equal trusts sharing the best rank; from the published tables."""
+    rows = published(quarter)
+    ranked = rebuilt_of(quarter).trusts
+    for wanted in (1, 3, 4):
+        found = flags.ranks_in(ranked["segment"] * 0 + wanted, ranked)
+        for code, row in rows.items():
+            own = (wanted, float(row["average_score"]))
+            ahead = sum(
+                (float(other["segment"]), float(other["average_score"])) < own
+                for name, other in rows.items()
+                if name != code and other["trust_type"] == row["trust_type"]
+            )
+            assert found[code] == 1 + ahead, (code, wanted)
+    assert (flags.ranks_in(ranked["segment"], ranked) == ranked["rank"]).all()
+
+
+def test_ranks_in_a_segment_that_is_not_known_are_not_known():
+    ranked = rebuilt_of(Q2).trusts
+    segment = ranked["segment"].astype(float).mask(ranked["trust_type"] == ACUTE)
+    found = flags.ranks_in(segment, ranked)
+    assert found[ranked["trust_type"] == ACUTE].isna().all()
+    assert (found == ranked["rank"])[ranked["trust_type"] != ACUTE].all()

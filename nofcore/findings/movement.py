@@ -384,7 +384,7 @@ def _of_ranks(found: Study) -> str:
         "and on the override as well"
     )
     return (
-        f"{said}; so a trust is said to have risen or fallen only where its average is told from noise the same way, which holds for "
+        f"{said}; so the table of ranks says rose or fell only where the average is told from noise the same way, which holds for "
         f"{sure or 'none'} of {len(rows)}."
     )
 

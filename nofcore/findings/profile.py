@@ -279,33 +279,33 @@ def _against_range(known: pd.DataFrame, drawn: pd.DataFrame, quarter: str) -> li
         return [
             f"Its other ranks of {year_of(base['quarter'])} all lie within {span}, so the path alone does not show that its place changed."
         ]
-    by_flag = outside[_by_flag(base, outside)]
+    by_flag = outside[_with_flag_of(base, outside).between(base["rank_low"], base["rank_high"])]
     plain = outside.drop(by_flag.index)
     said = []
     if len(plain):
         verb = "is its rank" if len(plain) == 1 else "are its ranks"
         said.append(f"Outside {span} {verb} in {_and(plain['quarter'])}; that is a sign of a change, not a test of it.")
-    return said + [
-        _flag_changed(base, rows, span) for _, rows in by_flag.groupby(by_flag["segment"] > by_flag["unadjusted"])
-    ]
+    return said + ([_flag_changed(base, by_flag, span)] if len(by_flag) else [])
 
 
-def _by_flag(base: pd.Series, rows: pd.DataFrame) -> pd.Series:
-    """Whether the trust is in another segment than the flag of the quarter of the range would give its average."""
+def _with_flag_of(base: pd.Series, rows: pd.DataFrame) -> pd.Series:
+    """The ranks that the trust would have with the override flag of the quarter of the range; NaN where that is not known."""
     if pd.isna(base["flagged"]):
-        return pd.Series(False, rows.index)
-    segment = rows["if_flagged"] if base["flagged"] == 1 else rows["unadjusted"]
-    return segment.notna() & (segment != rows["segment"])
+        return pd.Series(np.nan, rows.index)
+    return rows["rank_with"] if base["flagged"] == 1 else rows["rank_without"]
 
 
 def _flag_changed(base: pd.Series, rows: pd.DataFrame, span: str) -> str:
-    """Ranks outside the range that the override flag put there, with the averages, which it does not touch."""
-    began = "held" if base["flagged"] == 0 else "no longer held"
+    """Ranks outside the range that would be in it but for the override flag, with the averages, which it does not touch."""
+    was_held = base["segment"] > base["unadjusted"] and rows.index.min() > base.name
+    held = "held it" if base["flagged"] == 0 else "no longer held it" if was_held else "did not hold it"
+    ranks = _and([f"{rank:.0f}" for rank in _with_flag_of(base, rows)])
     averages = _and([f"{average:.2f}" for average in rows["average"]])
-    it = "its rank lies" if len(rows) == 1 else "its ranks lie"
+    it, at = ("its rank lies", "rank") if len(rows) == 1 else ("its ranks lie", "ranks")
     return (
-        f"In {_and(rows['quarter'])} the override {began} it, and {it} outside {span}. The range takes the flag as it was, so that says nothing of its "
-        f"scores: its average was {base['average']:.2f} in {base['quarter']} and {averages} then."
+        f"In {_and(rows['quarter'])} the override {held}, and {it} outside {span}. With the flag of {base['quarter']} it would be at {at} {ranks}, "
+        f"within that range, so the {at} {'is' if at == 'rank' else 'are'} no sign that its scores changed. Its average was {base['average']:.2f} in "
+        f"{base['quarter']} and {averages} then."
     )
 
 
@@ -430,7 +430,7 @@ def about_metrics(profile: Profile) -> Text:
 
 
 def _combined_apart(rows: pd.DataFrame) -> str:
-    names = rows.loc[rows["rank"].notna() & (rows["model"] == "combined"), "name"]
+    names = rows.loc[rows["rank"].notna() & rows["whole"] & (rows["model"] == "combined"), "name"]
     if names.empty:
         return ""
     return f" ({_and([_inside(name) for name in names])}, made of others, not counted)"

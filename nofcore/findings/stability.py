@@ -25,7 +25,7 @@ def about_segments(found: Study) -> Text:
         count = int(known.sum())
         said.append(
             f"For {count} of these the financial override began or ceased to act: in one of the two quarters, and not in the "
-            f"other, the trust is in a worse segment than its average alone would give.{_by_flag_alone(found)}"
+            f"other, the trust is in a worse segment than its average alone would give.{_by_flag_alone(found, count)}"
             if count
             else "For none of these did the financial override begin or cease to act."
         )
@@ -45,16 +45,19 @@ def about_segments(found: Study) -> Text:
     return Text((" ".join(said),))
 
 
-def _by_flag_alone(found: Study) -> str:
+def _by_flag_alone(found: Study, count: int) -> str:
+    """How many of the ``count`` trusts that the override holds in one quarter alone changed segment by the flag alone."""
     counts = None if found.movement.rules_changed else kept_by_old_flags(found.movement)
     if counts is None:
         return ""
-    fewest, most = counts
-    many = f"{fewest} to {most} (not all flags are known)" if fewest < most else most or "none"
-    return (
-        f" With the flags of {found.quarters[0]} {many} of these would have kept their segment; in the others it took a change "
-        "of the average or the cut-offs."
+    least, most = count - counts[1], count - counts[0]
+    changed = f"have changed segment{' all the same, by the average or the cut-offs' if most else ''}"
+    if count == 1 and least == most:
+        return f" With its flag of {found.quarters[0]}, it would {changed if most else 'not have changed segment'}."
+    many = (
+        "all" if least == count else f"{least} to {most} (not all flags are known)" if least < most else most or "none"
     )
+    return f" With the flags of {found.quarters[0]}, {many} of these would {changed}."
 
 
 def _by_rules_alone(found: Study) -> list[str]:
@@ -116,13 +119,9 @@ def _directed(steady: Stability) -> str:
     if row["observed"] > row["exchanged_high"]:
         return f"{seen} is above the 95 % range of these {span}: the order changed less than chance would change it."
     return (
-        f"{seen} lies in the 95 % range of these {span}, and {_share(share)} of them agree as little or less: that chance "
+        f"{seen} lies in the 95 % range of these {span}, and {100 * share:.1f} % of them agree as little or less: that chance "
         "alone changed the order cannot be ruled out."
     )
-
-
-def _share(share: float) -> str:
-    return f"{100 * share:.1f} %" if share >= 0.001 else "fewer than 0.1 %"
 
 
 def _apart(steady: Stability) -> str:

@@ -41,7 +41,7 @@ def movers_table(movement: Movement, ranges: ChangeRanges | str) -> Table:
         # What can be told stands beside the move: the figures behind it may lie beyond the edge of a narrow screen.
         frame["Average is"] = drawn["verdict"]
         frame = frame.assign(**averages)
-        frame["Range of change"] = _range(drawn, "change", 2)
+        frame["Range of change"] = _range(drawn, "change", 2, drawn["change_unsure"])
         frame["By chance (%)"] = drawn["p_value"] * 100
         frame["On shared metrics"] = drawn["shared_change"]
         right = ("Segment", "Range of change")
@@ -73,11 +73,10 @@ def _span(movement: Movement) -> str:
     return f"{movement.before.quarter} to {movement.after.quarter}"
 
 
-def _range(rows: pd.DataFrame, name: str, decimals: int) -> list[str | None]:
-    columns = [f"{name}_low", f"{name}_high", f"{name}_unsure"]
+def _range(rows: pd.DataFrame, name: str, decimals: int, unsure: pd.Series) -> list[str | None]:
     return [
-        None if np.isnan(low) else f"{'~' * bool(unsure)}{decimal(low, decimals)} to {decimal(high, decimals)}"
-        for low, high, unsure in rows[columns].itertuples(index=False)
+        None if np.isnan(low) else f"{'~' * bool(mark)}{decimal(low, decimals)} to {decimal(high, decimals)}"
+        for low, high, mark in zip(rows[f"{name}_low"], rows[f"{name}_high"], unsure, strict=True)
     ]
 
 
@@ -96,7 +95,7 @@ def rank_change_table(movement: Movement, rank_ranges: pd.DataFrame, ranges: Cha
     frame["Places gained"] = rows["gained"]
     if isinstance(ranges, ChangeRanges):
         drawn = ranges.table().reindex(rows.index)
-        frame["Range of places"] = _range(drawn, "gained", 0)
+        frame["Range of places"] = _range(drawn, "gained", 0, drawn["rank_unsure"])
         frame["Rank"] = drawn["rank_verdict"]
         right.append("Range of places")
         said = (
