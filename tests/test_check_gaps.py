@@ -164,6 +164,83 @@ def test_value_and_score_suppressed_together_accuse_no_trust_of_the_pool(
     assert len(told(found, f"the average and {domain} of {code} (")) == 1
 
 
+def suppressing(code, *metric_ids):
+    """A change that suppresses the values of some rows of a trust."""
+
+    def change(rows):
+        cells = [row["Trust_code"] == code and row["Metric_ID"] in metric_ids for row in rows]
+        assert sum(cells) == len(metric_ids)
+        return [row | ({"Value": "*"} if cell else {}) for row, cell in zip(rows, cells, strict=True)]
+
+    return change
+
+
+@pytest.mark.parametrize("code", ["RYC", "RX9"])
+def test_in_a_small_pool_one_score_that_does_not_follow_is_no_small_share(tmp_path, code):
+    """OF1017: of ten ambulance trusts only those between the ends of the pool move, if one more has a place."""
+    change = suppressing(code, "OF0017", "OF1017")
+    assert checked(tmp_path / "marked", [Q1], makers.TYPES, change, league=False).problems == ()
+
+
+def test_a_wrong_score_is_told_beside_a_suppressed_one_that_has_no_place(tmp_path):
+    """OF1013 has a standard: who meets it has no place among the others, so they are scored again without that trust."""
+    scores = {row["Trust_code"]: row["Value"] for row in makers.data_rows([Q1]) if row["Metric_ID"] == "OF1013"}
+    met = next(code for code, score in scores.items() if float(score) == 1)
+    wrong = next(code for code, score in scores.items() if 2.4 < float(score) < 3)
+    hide = suppressing(met, "OF0013", "OF1013")
+
+    def change(rows):
+        mine = [(row["Trust_code"], row["Metric_ID"]) == (wrong, "OF1013") for row in rows]
+        changed = f"{float(scores[wrong]) + 0.4:.2f}"
+        return hide([row | ({"Value": changed} if one else {}) for row, one in zip(rows, mine, strict=True)])
+
+    found = checked(tmp_path / "marked", [Q1], makers.TYPES, change, league=False)
+    (problem,) = found.problems
+    assert f"OF1013 of {wrong}" in problem.message
+    assert f"which gives {float(scores[wrong]):.2f}" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("quarter", "types", "code", "metric_ids"),
+    [
+        (Q1, makers.TYPES, "RHU", ("OF1025", "OF4005")),
+        (Q1, makers.TYPES, "RTF", ("OF1085", "OF4003")),
+        (Q1, makers.TYPES, "R0A", ("OF1013", "OF5002")),
+        (Q1, makers.TYPES, "RR8", ("OF1010", "OF5000")),
+        (Q4, BOTH, "R1L", ("OF1057", "OF5002")),
+    ],
+)
+def test_a_score_and_what_follows_from_it_suppressed_together_accuse_nobody(tmp_path, quarter, types, code, metric_ids):
+    """With its domain score, the cut-offs of the domain are open; with its average, its place in the table."""
+    change = suppressing(code, *metric_ids)
+    assert checked(tmp_path / "marked", [quarter], types, change, league=False).problems == ()
+
+
+def test_a_changed_domain_segment_is_found_beside_a_suppressed_score_and_domain_score(tmp_path):
+    """OF4105 of RJ1, with OF4005 and one of its metric scores suppressed in RHU: a step off is more than they leave open."""
+    hide = suppressing("RHU", "OF1025", "OF4005")
+
+    def change(rows):
+        (place,) = [i for i, r in enumerate(rows) if (r["Trust_code"], r["Metric_ID"]) == ("RJ1", "OF4105")]
+        other = "4" if rows[place]["Value"] == "1" else "1"
+        return hide([row | ({"Value": other} if i == place else {}) for i, row in enumerate(rows)])
+
+    (problem,) = checked(tmp_path / "marked", [Q1], makers.TYPES, change, league=False).problems
+    assert "OF4105 of RJ1" in problem.message
+
+
+def test_a_wrong_average_accuses_no_rank_of_a_trust_with_a_suppressed_score(tmp_path):
+    """RWE, 2.60: with 2.58 it would pass trusts that are then judged by their metric scores, of which RN5 lacks one."""
+    hide = suppressing("RN5", "OF0014", "OF1014")
+
+    def change(rows):
+        average = [(r["Trust_code"], r["Metric_ID"]) == ("RWE", "OF5002") for r in rows]
+        return hide([row | ({"Value": "2.58"} if mine else {}) for row, mine in zip(rows, average, strict=True)])
+
+    (problem,) = checked(tmp_path / "marked", [Q1], makers.TYPES, change, league=False).problems
+    assert "RWE" in problem.message and "which give 2.60" in problem.message
+
+
 def test_a_value_row_that_is_missing_is_told_by_the_ranks_alone(tmp_path):
     def change(rows):
         return [row for row in rows if (row["Trust_code"], row["Metric_ID"]) != ("RJ1", "OF0061")]

@@ -39,6 +39,7 @@ def judge(case: Case, doubts: Doubts, rows: pd.DataFrame):
             case.bad_domains |= {(row.trust_code, item) for item in contradicted[row.trust_code]["item"]}
             seen.add(row.trust_code)
         else:
+            case.bad_averages[row.trust_code] = row.rebuilt
             add_result(case, row, "average metric score")
     for code, group in contradicted.items():
         for row in group.itertuples(index=False) if code not in seen else ():

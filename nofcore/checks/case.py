@@ -25,7 +25,8 @@ class Case:
     are known to be wrong; ``bad_domains``: (trust, domain score) of those that do not follow from their metric scores;
     ``of_ranks``: by (trust, metric), the place and message of a value and rank that contradict each other, told at the
     end unless they follow from another figure that is wrong; ``explained``: (trust, metric) of those figures;
-    ``bad_ranks``: (trust, metric) of ranks that have been told, be they wrong or one of several that may be; ``should``:
+    ``bad_averages``: what the average of a trust should be, where one has been told that alone does not follow from the
+    metric scores; ``bad_ranks``: (trust, metric) of ranks that have been told, be they wrong or one of several that may be; ``should``:
     what a score of ``bad_scores`` should be, where a value tells; ``unsure``: (trust, score) of scores that differ from
     what is made of their values in many trusts; ``unrecovered``: trusts with a score of which the unrounded one is not
     known.
@@ -42,6 +43,7 @@ class Case:
     bad_domains: set[tuple[str, str]] = field(default_factory=set)
     of_ranks: dict[tuple[str, str], tuple] = field(default_factory=dict)
     explained: set[tuple[str, str]] = field(default_factory=set)
+    bad_averages: dict[str, float] = field(default_factory=dict)
     bad_ranks: set[tuple[str, str]] = field(default_factory=set)
     should: dict[tuple[str, str], float] = field(default_factory=dict)
     unsure: set[tuple[str, str]] = field(default_factory=set)

@@ -9,20 +9,23 @@ import pandas as pd
 
 from nofcore import league, scoring
 from nofcore.checks.case import ALIKE, Case, differs
+from nofcore.checks.doubts import Doubts
 from nofcore.checks.order import opponents, out_of_order
 from nofcore.framework import Domain
 from nofcore.reproduce import FROM_SCORES
 
 
-def judge(case: Case, rows: pd.DataFrame):
+def judge(case: Case, doubts: Doubts, rows: pd.DataFrame):
     """Name domain segments that do not follow from the domain scores. ``rows``: comparisons."""
     rows = rows[(rows["start"] == FROM_SCORES) & (rows["quantity"] == "domain segment")]
     if rows.empty:
         _judge_order(case)
         return
     case.tally("domain segment", FROM_SCORES, rows)
-    again = _segments_of_published_domains(case, rows)
-    off = rows[differs(rows) & (again != rows["published"].to_numpy())]
+    low, high = _segments_of_published_domains(case, rows)
+    # Where metric scores are suppressed, cut-offs made of them are none, and the published domain scores alone judge.
+    lost = rows["item"].isin(_with_suppressed(case, doubts)) & np.isnan(low)
+    off = rows[differs(rows) & ~rows["published"].between(low, high) & ~lost]
     for row in off.itertuples(index=False):
         file, line = case.places.of_metric(row.trust_code, row.item)
         case.add(
@@ -108,19 +111,26 @@ def _many(case: Case, domain: Domain, rows: pd.DataFrame):
     )
 
 
-def _segments_of_published_domains(case: Case, rows: pd.DataFrame) -> np.ndarray:
-    """Domain segments from the published domain scores, in the order of ``rows``."""
+def _with_suppressed(case: Case, doubts: Doubts) -> set[str]:
+    """Segments of domains in which a trust has a suppressed metric score."""
+    scores = {score for _, score in doubts.suppressed}
+    return {domain.segment for domain in case.framework.domain if domain.score in scores}
+
+
+def _segments_of_published_domains(case: Case, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Best and worst domain segment that the published domain scores allow, in the order of ``rows``; NaN where a trust
+    has none. Suppressed scores can be anything, which makes the cut-offs as high and as low as they can be."""
     values = case.release.observations.set_index(["metric_id", "trust_code"])["value"]
-    found = np.full(len(rows), np.nan)
+    scale = case.framework.scale
+    low, high = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
     for domain in case.framework.domain:
         mine = np.flatnonzero((rows["item"] == domain.segment).to_numpy())
         if not len(mine) or domain.score not in values.index.get_level_values(0):
             continue
-        scores = values.loc[domain.score].dropna()
-        if scores.empty:  # all are suppressed
-            continue
-        hundredths = scoring.to_hundredths(scores.to_numpy(), case.framework.scale.decimals)
-        cuts = league.cut_offs(hundredths, case.framework.segments.percentiles)
-        segments = pd.Series(league.segments(hundredths, cuts), scores.index, dtype=float)
-        found[mine] = segments.reindex(rows["trust_code"].to_numpy()[mine]).to_numpy()
-    return found
+        scores = values.loc[domain.score]
+        for found, filling in ((low, scale.worst), (high, scale.best)):
+            hundredths = scoring.to_hundredths(scores.fillna(filling).to_numpy(), scale.decimals)
+            cuts = league.cut_offs(hundredths, case.framework.segments.percentiles)
+            segments = pd.Series(league.segments(hundredths, cuts), scores.index, dtype=float)[scores.notna()]
+            found[mine] = segments.reindex(rows["trust_code"].to_numpy()[mine]).to_numpy()
+    return low, high

@@ -11,8 +11,8 @@ from nofcore.release import Release
 from nofcore.reproduce import CLOSE
 
 FEW_OFF = 0.1
-"""Share of a pool's scores up to which those that do not follow are wrong by themselves. A place too few moves more: the
-steps of a pool of 134 or 205 differ then by enough for about a third of the scores to be rounded otherwise."""
+"""Share of the scores between the ends of a pool up to which those that do not follow are wrong by themselves. A place too
+few moves more of them: the steps of a pool of 134 or 205 differ then by enough for about a third to be rounded otherwise."""
 
 
 def of_whole_pools(case: Case, made: pd.DataFrame) -> pd.DataFrame:
@@ -51,16 +51,18 @@ def _suppressed(case: Case, release: Release, metric: Metric, scored: pd.DataFra
     rows = rows[rows["metric_id"].isin([metric.score, metric.value]) & rows["value"].isna()]
     rows = rows[~rows["trust_code"].isin(scored["trust_code"])].drop_duplicates("trust_code")
     rows = rows.assign(trust_type=rows["trust_code"].map(types), metric_id=metric.score)
-    off = _off(case, made)
+    off = _off(case, metric, made)
     if metric.pool != "type":
         return rows if len(off) and off.mean() > FEW_OFF else rows.iloc[:0]
     of_type = off.groupby(made["trust_code"].map(types)).mean()
     return rows[rows["trust_type"].map(of_type).fillna(0) > FEW_OFF]
 
 
-def _off(case: Case, made: pd.DataFrame) -> pd.Series:
-    """Which scores made from values are not as published."""
-    decimals = case.framework.scale.decimals
+def _off(case: Case, metric: Metric, made: pd.DataFrame) -> pd.Series:
+    """Which scores made from values are not as published, of those that a place more or less would move: the ends of the
+    pool and the fixed score stay."""
+    decimals, part = case.framework.scale.decimals, scoring.spread_of(metric, case.framework)
+    made = made[~made["score"].isin([part.best, part.worst, part.fixed])] if part is not None else made.iloc[:0]
     scores = scoring.to_hundredths(made["score"], decimals) / 10**decimals
     return (made["published_score"] - scores).abs() >= CLOSE / 2
 

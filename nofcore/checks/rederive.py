@@ -51,8 +51,8 @@ def rederive(release: Release, framework: Framework, places: Places) -> Rederive
     found = misfits.another_grid(case, doubts, found)
     averages.judge(case, doubts, found.comparisons)
     metric_ranks.tell(case)
-    domain_segments.judge(case, found.comparisons)
-    results.judge(case, found.comparisons)
+    domain_segments.judge(case, doubts, found.comparisons)
+    results.judge(case, doubts.sound(found.comparisons))
     _without_scores(case)
     gaps.tell(case, doubts, found.comparisons)
     for note in filter(not_made, found.notes):

@@ -28,11 +28,15 @@ def judge(case: Case, rows: pd.DataFrame):
         for start, of_start in routes[routes["quantity"] == quantity].groupby("start", sort=False):
             case.tally(quantity, start, of_start)
     held = case.release.league
-    if rules and any(len(_contradicted(routes, quantity)) for quantity in _QUANTITIES):
+    if case.bad_averages and rules and _count(routes):
+        found = _with_told_averages(case, table, rules, rows)
+        if _count(found[2]) < _count(routes):
+            held, table, routes = found
+    if rules and _count(routes):
         mended = standing.averages_behind(case, table, rules, standing.firm_averages(case, rows))
         if mended is not table:
             held = held.assign(average_score=mended.average_score / 10**case.framework.average.decimals)
-            routes = pd.concat([_by_mended(case, mended, rules, held, rows), _from_unadjusted(case)])
+            routes = _by_mended(case, mended, rules, held, rows)
     for quantity in _QUANTITIES:
         off = _contradicted(routes, quantity)
         if "rank" in quantity:
@@ -56,12 +60,28 @@ def _contradicted(routes: pd.DataFrame, quantity: str) -> pd.DataFrame:
     return off.drop_duplicates("trust_code")
 
 
+def _count(routes: pd.DataFrame) -> int:
+    return sum(len(_contradicted(routes, quantity)) for quantity in _QUANTITIES)
+
+
+def _with_told_averages(
+    case: Case, table: Table, rules: Rules, rows: pd.DataFrame
+) -> tuple[pd.DataFrame, Table, pd.DataFrame]:
+    """League tables, table and routes with the averages that have been told as the metric scores give them."""
+    held = case.release.league
+    told = pd.Series(case.bad_averages).reindex(held.index)
+    held = held.assign(average_score=told.fillna(held["average_score"]))
+    average = scoring.to_hundredths(held["average_score"], case.framework.average.decimals).astype(float)
+    table = replace(table, average_score=np.where(np.isnan(table.average_score), np.nan, average))
+    return held, table, _by_mended(case, table, rules, held, rows)
+
+
 def _by_mended(case: Case, mended: Table, rules: Rules, held: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """The routes again, from averages of which some have been put right; so their cut-offs are right as well."""
     release = replace(case.release, league=held)
     again = reproduce.reproduce(release, case.framework, []).comparisons
     again = gaps.left_open(again, case, mended, rules)
-    return pd.concat([again, rows[rows["start"] == FROM_SCORES]])
+    return pd.concat([again, rows[rows["start"] == FROM_SCORES], _from_unadjusted(case)])
 
 
 def _by_flag(case: Case, row) -> bool:
