@@ -226,7 +226,8 @@ def _table(options) -> int:
     from nofcore import league, output, release
 
     figures, framework = _load(options)
-    wanted = None if options.trust_type == "all" else release.trust_type_of(options.trust_type, figures.trust_types)
+    of_all = options.trust_type == "all"
+    wanted = None if of_all else release.trust_type_of(options.trust_type, figures.trust_types, figures.quarter)
     rebuilt = league.build(figures, framework, options.start)
     table, notes = rebuilt.table(wanted), [*figures.notes, *rebuilt.notes]
     if options.draws:

@@ -68,7 +68,7 @@ def study(
 ) -> Study:
     """Compare two quarters of a trust type (a short or full name). ``own``: the user's rules, for their year."""
     before, after = archive.release(from_quarter), archive.release(quarter)
-    kind = release.trust_type_of(trust_type, after.trust_types)
+    kind = release.trust_type_of(trust_type, after.trust_types, quarter)
     tables, left_out = _tables(archive, (before.quarter, after.quarter), kind, own)
     start = next(place for place, rebuilt in enumerate(tables) if rebuilt.quarter == before.quarter)
     moved = movement.between(tables[start], tables[-1], kind)

@@ -113,7 +113,12 @@ class Archive:
                 f"no rules are known for the years in {self.source}; name one of {held}, whose published figures serve, or give "
                 "rules of your own with --framework"
             )
-        raise InputError(f"{self.source} holds no quarter with metric rows of all trust types; name one of {held}")
+        rows = self.trusts["trust_type"].unique()
+        listed = {kind for quarter in self.quarters if (of := framework_for(quarter, own)) for kind in of.trust_types}
+        strange = "".join(f" ({kind!r} occurs in no row)" for kind in sorted(listed.difference(rows)))
+        raise InputError(
+            f"{self.source} holds no quarter with metric rows of all trust types of its rules{strange}; name one of {held}"
+        )
 
     def _types_with_rows(self, quarter: str, framework: Framework) -> set[str]:
         rows = self._of(self.observations, quarter)
@@ -127,11 +132,12 @@ def quarter_order(quarter: str) -> tuple[int, int]:
     return int(quarter[3:7]), int(quarter[1])
 
 
-def trust_type_of(name: str, trust_types: Iterable[str]) -> str:
-    """The trust type with this name, short or full. InputError naming those there are."""
+def trust_type_of(name: str, trust_types: Iterable[str], quarter: str = "") -> str:
+    """The trust type with this name, short or full, of those of a quarter. InputError naming those there are."""
     known = {slug(trust_type): trust_type for trust_type in trust_types}
     if slug(name) not in known:
-        raise InputError(f"no trust type {name!r}; the figures hold {', '.join(sorted(known))}")
+        where, more = (f" in {quarter}", "; --quarter names another quarter") if quarter else ("", "")
+        raise InputError(f"no trust type {name!r}{where}; the figures hold {', '.join(sorted(known))}{more}")
     return known[slug(name)]
 
 

@@ -166,6 +166,18 @@ def test_the_only_quarter_needs_no_name(tmp_path):
     assert release.read(tmp_path).latest() == Q2
 
 
+def test_a_trust_type_of_the_rules_that_no_row_has_is_named(archive, tmp_path):
+    """It is spelt another way in the rules, and not missing from a quarter."""
+    own = tmp_path / "own.toml"
+    own.write_text(
+        framework.shipped()["2025/26"].read_text("utf-8").replace('"Acute trust"', '"Acute trusts"'), "utf-8"
+    )
+    with pytest.raises(
+        InputError, match=r"all trust types of its rules \('Acute trusts' occurs in no row\); name one of"
+    ):
+        archive.latest(framework.load(own))
+
+
 def test_a_release_holds_one_quarter_by_trust(archive):
     figures = archive.release("q3-25-26")
     assert figures.quarter == Q3

@@ -192,7 +192,7 @@ def _trust_types(request: Request) -> list[str]:
     known = request.figures.trust_types
     if request.trust_type == "all":
         return list(known)
-    return [release.trust_type_of(request.trust_type, known)]
+    return [release.trust_type_of(request.trust_type, known, request.figures.quarter)]
 
 
 def _methods(request: Request) -> list[Page]:

@@ -227,6 +227,12 @@ def test_the_index_finds_a_trust_and_leads_to_its_pages(report, visit):
     assert name in page.locator("#find-said").text_content()
 
 
+def test_a_page_on_one_trust_offers_no_search_for_others(report, visit):
+    page = visit(next(report.glob("trust-profile-*.html")))
+    assert page.locator("h1").count() == 1
+    assert page.locator("#find, #trusts").count() == 0
+
+
 @pytest.mark.parametrize("width", [320, 360, 1280])
 def test_the_list_of_trusts_is_seen_whole_in_its_width(report, visit, width):
     page = visit(report / "index.html", width)

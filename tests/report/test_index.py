@@ -81,6 +81,7 @@ def test_a_page_that_failed_says_so_on_the_earlier_one_too_and_no_id_is_given_tw
     assert 'This page failed. ValueError: <no> & "none"' in tree.text
     assert "0 pages made on" in tree.text
     assert "; 1 left here by earlier runs and not looked at now; 1 page failed: see why." in tree.text
+    assert "a page of an earlier one names its own at its foot" in tree.text
     assert tree.text.count("2 January 2025; not looked at in this one.") == 1
     assert tree.text.count("2 January 2025; this run could not make it again: see why.") == 1
     ids = {attrs["id"] for _, attrs, _ in tree.tags if "id" in attrs}
