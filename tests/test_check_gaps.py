@@ -8,7 +8,8 @@ from nofcore import check, reproduce
 from nofcore.notes import NOT_MADE, Note
 from tests import makers
 from tests.makers import ACUTE, AMBULANCE, COMMUNITY, Q1, Q2, Q4
-from tests.test_check import BOTH, Q1_NEXT, checked
+from tests.test_check import BOTH, Q1_NEXT, changing, checked
+from tests.test_check_many import together
 
 MARKS = ["", "*"]
 
@@ -187,15 +188,9 @@ def test_a_wrong_score_is_told_beside_a_suppressed_one_that_has_no_place(tmp_pat
     scores = {row["Trust_code"]: row["Value"] for row in makers.data_rows([Q1]) if row["Metric_ID"] == "OF1013"}
     met = next(code for code, score in scores.items() if float(score) == 1)
     wrong = next(code for code, score in scores.items() if 2.4 < float(score) < 3)
-    hide = suppressing(met, "OF0013", "OF1013")
-
-    def change(rows):
-        mine = [(row["Trust_code"], row["Metric_ID"]) == (wrong, "OF1013") for row in rows]
-        changed = f"{float(scores[wrong]) + 0.4:.2f}"
-        return hide([row | ({"Value": changed} if one else {}) for row, one in zip(rows, mine, strict=True)])
-
-    found = checked(tmp_path / "marked", [Q1], makers.TYPES, change, league=False)
-    (problem,) = found.problems
+    change = changing(wrong, "OF1013", "Value", f"{float(scores[wrong]) + 0.4:.2f}")
+    both = together(change, suppressing(met, "OF0013", "OF1013"))
+    (problem,) = checked(tmp_path / "marked", [Q1], makers.TYPES, both, league=False).problems
     assert f"OF1013 of {wrong}" in problem.message
     assert f"which gives {float(scores[wrong]):.2f}" in problem.message
 
@@ -231,13 +226,8 @@ def test_a_changed_domain_segment_is_found_beside_a_suppressed_score_and_domain_
 
 def test_a_wrong_average_accuses_no_rank_of_a_trust_with_a_suppressed_score(tmp_path):
     """RWE, 2.60: with 2.58 it would pass trusts that are then judged by their metric scores, of which RN5 lacks one."""
-    hide = suppressing("RN5", "OF0014", "OF1014")
-
-    def change(rows):
-        average = [(r["Trust_code"], r["Metric_ID"]) == ("RWE", "OF5002") for r in rows]
-        return hide([row | ({"Value": "2.58"} if mine else {}) for row, mine in zip(rows, average, strict=True)])
-
-    (problem,) = checked(tmp_path / "marked", [Q1], makers.TYPES, change, league=False).problems
+    both = together(changing("RWE", "OF5002", "Value", "2.58"), suppressing("RN5", "OF0014", "OF1014"))
+    (problem,) = checked(tmp_path / "marked", [Q1], makers.TYPES, both, league=False).problems
     assert "RWE" in problem.message and "which give 2.60" in problem.message
 
 

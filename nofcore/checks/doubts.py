@@ -11,7 +11,7 @@ import pandas as pd
 from nofcore import scoring
 from nofcore.checks import again
 from nofcore.checks.case import Case, differs
-from nofcore.reproduce import CLOSE, FROM_SCORES
+from nofcore.reproduce import CLOSE
 
 EXACT = 1e-6
 """Slack for numbers that are not exact in binary, and for means with `again.UNROUNDED` decimals."""
@@ -109,13 +109,6 @@ class Doubts:
             for place, gone in self.suppressed.items()
             if not (mine := _within(rows, [place])).any() or differs(rows[mine]).any()
         }
-
-    def sound(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Comparisons but for those made of the metric scores of a trust that has one suppressed and an average that
-        does not follow from the others: so does not what is made of that average."""
-        by_scores = rows["start"].eq(FROM_SCORES)
-        lost = {code for code, _ in self.unexplained(rows[by_scores])}
-        return rows[~(by_scores & rows["trust_code"].isin(lost))]
 
     @cached_property
     def suppressed(self) -> dict[tuple[str, str], list[str]]:

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from nofcore.checks.case import Case
-from nofcore.checks.doubts import Doubts
 from nofcore.checks.figures import RESULTS
 from nofcore.checks.tables import Rules, Table, bounds, rank_bounds
 from nofcore.reproduce import FROM_AVERAGES, FROM_RESULTS, FROM_SCORES
@@ -16,9 +15,10 @@ from nofcore.reproduce import FROM_AVERAGES, FROM_RESULTS, FROM_SCORES
 RANKS = ("league rank", "rank on the average")
 
 
-def tell(case: Case, doubts: Doubts, rows: pd.DataFrame):
-    """Note every figure that has a row and is not given, and what follows from it alone. ``rows``: comparisons."""
-    _tell_scores(case, doubts.unexplained(rows[rows["start"] == FROM_SCORES]))
+def tell(case: Case, unexplained: dict[tuple[str, str], list[str]]):
+    """Note every figure that has a row and is not given, and what follows from it alone. ``unexplained``: of
+    `Doubts.unexplained`."""
+    _tell_scores(case, unexplained)
     for metric_id, what in _alone(case):
         rows = case.release.observations
         codes = rows.loc[(rows["metric_id"] == metric_id) & rows["value"].isna(), "trust_code"]
@@ -57,6 +57,13 @@ def _tell_results(case: Case):
                 case.note(
                     f"{trust_type}: the {name} of {case.listed(gone)}, which is not given, nor what follows from it alone"
                 )
+
+
+def without(rows: pd.DataFrame, unexplained: dict[tuple[str, str], list[str]]) -> pd.DataFrame:
+    """Comparisons but for those made of the metric scores of a trust that has one suppressed and an average that does not
+    follow from the others: so does not what is made of that average."""
+    lost = {code for code, _ in unexplained}
+    return rows[~(rows["start"].eq(FROM_SCORES) & rows["trust_code"].isin(lost))]
 
 
 def left_open(rows: pd.DataFrame, case: Case, table: Table, rules: Rules | None) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from nofcore.errors import InputError, Problem
 from nofcore.framework import Framework
 from nofcore.notes import not_made
 from nofcore.release import Release
+from nofcore.reproduce import FROM_SCORES
 
 COUNTS = ["quantity", "start", "compared", "agree", "open"]
 
@@ -52,9 +53,10 @@ def rederive(release: Release, framework: Framework, places: Places) -> Rederive
     averages.judge(case, doubts, found.comparisons)
     metric_ranks.tell(case)
     domain_segments.judge(case, doubts, found.comparisons)
-    results.judge(case, doubts.sound(found.comparisons))
+    unexplained = doubts.unexplained(found.comparisons[found.comparisons["start"] == FROM_SCORES])
+    results.judge(case, gaps.without(found.comparisons, unexplained))
     _without_scores(case)
-    gaps.tell(case, doubts, found.comparisons)
+    gaps.tell(case, unexplained)
     for note in filter(not_made, found.notes):
         case.note(note)
     compared = pd.DataFrame(case.counts, columns=COUNTS)
